@@ -1,0 +1,129 @@
+"""``manyclaw channels``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.arguments import TenantOption, YesOption, confirm, read_secret
+from cli.context import Operator, print_facts, print_table, session
+from cli.root import noun
+
+if TYPE_CHECKING:
+    from manyclaw.telegram import ChannelStatus
+
+app = noun("Connect tenants with their bots.")
+
+
+class Channel(StrEnum):
+    """Where people talk to a tenant."""
+
+    telegram = "telegram"
+
+
+@app.command()
+def pair(
+    ctx: typer.Context,
+    channel: Annotated[Channel, typer.Argument(help="The channel.")],
+    tenant: TenantOption,
+    token: Annotated[str, typer.Option(help="The bot's token from @BotFather; - or nothing asks for it, unseen.")] = "",
+) -> None:
+    """Connect a tenant with its bot: checks the token, makes a secret, sets the webhook. Pairing again is safe.
+
+    Example: manyclaw channels pair telegram --tenant customer-acme --token -
+    """
+    from manyclaw.telegram import pair
+
+    run = session(ctx)
+    operator, stage = run.operator, run.operator.stage
+    scope = operator.scope(tenant)
+    paired = pair(
+        scope,
+        operator.table,
+        read_secret(token, "Bot token"),
+        api_urls=stage.telegram_api_urls,
+        webhook_base=stage.public_url,
+        allow_relay=stage.allow_relay,
+    )
+    simulated = bool(stage.chat_page) and not paired.api_url
+    link = stage.chat_page if simulated else paired.link
+    delivery = "webhook" if paired.webhook_url else "relay"
+    data = {"tenant": scope.tenant, **asdict(paired), "link": link, "delivery": delivery}
+
+    def render() -> None:
+        typer.echo(f"@{paired.username} ({paired.name}) now speaks for tenant {scope.tenant}.")
+        print_facts(
+            [
+                ("talk to it", link),
+                ("webhook", paired.webhook_url or "none: `make dev` fetches its messages while it runs"),
+            ]
+        )
+
+    run.show(data, render)
+
+
+@app.command()
+def status(
+    ctx: typer.Context,
+    tenant: Annotated[str, typer.Option("--tenant", "-t", help="Only this tenant.")] = "",
+) -> None:
+    """Show what Telegram says of each bot beside what we hold, and whether the two agree.
+
+    Example: manyclaw channels status --tenant customer-acme
+    """
+    run = session(ctx)
+    found = _statuses(run.operator, tenant)
+
+    def render() -> None:
+        rows = [
+            (each.tenant, f"@{each.username}" if each.username else "", each.state, each.delivery, _pending(each))
+            for each in found
+        ]
+        print_table(("tenant", "bot", "state", "by", "waiting"), rows, empty="There are no tenants yet.")
+        for each in found:
+            for problem in each.problems:
+                typer.echo(f"{each.tenant}: {problem}")
+
+    run.show([asdict(each) for each in found], render)
+
+
+def _pending(status: ChannelStatus) -> str:
+    return "" if status.pending is None else str(status.pending)
+
+
+def _statuses(operator: Operator, tenant: str) -> list[ChannelStatus]:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from manyclaw.telegram import channel_status
+
+    registry = operator.registry
+    tenants = [registry.get(tenant)] if tenant else list(registry.all())
+    with ThreadPoolExecutor(8) as pool:
+        return list(
+            pool.map(
+                lambda each: channel_status(
+                    operator.scopes.open(each.tenant), operator.table, operator.stage.telegram_api_urls[0]
+                ),
+                tenants,
+            )
+        )
+
+
+@app.command()
+def unpair(ctx: typer.Context, tenant: TenantOption, yes: YesOption = False) -> None:
+    """Part a tenant from its bot and forget the token. What people write meanwhile waits at Telegram for a day.
+
+    Example: manyclaw channels unpair --tenant customer-acme --yes
+    """
+    from manyclaw.telegram import unpair
+
+    run = session(ctx)
+    operator = run.operator
+    scope = operator.scope(tenant)
+    if not yes:
+        confirm(f"Part tenant {scope.tenant} from its bot?")
+    notes = unpair(scope, operator.table, operator.stage.telegram_api_urls[0])
+    run.done("\n".join([f"Tenant {scope.tenant} has no bot now.", *notes]), tenant=scope.tenant, notes=notes)

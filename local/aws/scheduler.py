@@ -1,0 +1,180 @@
+"""EventBridge Scheduler as AWS runs it: time zones, context attributes, and nothing fired twice.
+
+MiniStack looks every 10 s, reads every expression as UTC, hands `<aws.scheduler.*>` on as written, and forgets at a
+restart what it has fired. Here the last occurrence is kept in the schedule's record, so it is saved with it.
+
+An occurrence that passed while the stack was down is made up for once, with its own scheduled time, unless it is
+older than the target's MaximumEventAgeInSeconds; of several missed ones only the newest is (a laptop that slept over
+a weekend should not answer for every hour of it; on AWS, which never sleeps, each would have fired).
+"""
+
+import logging
+import re
+import threading
+import time
+import uuid
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from local.aws import activity
+from local.aws.clock import CLOCK
+
+logger = logging.getLogger("manyclaw.scheduler")
+
+TICK_SECONDS = 1.0
+LAST = "ManyclawLastOccurrence"  # in a schedule's record: epoch seconds of the newest occurrence that was fired
+_DEFAULT_MAX_AGE_SECONDS = 86_400
+_CRON_LOOK_BACK_SECONDS = 2 * 86_400  # older occurrences are past any event's maximum age and need no search
+_RATE = re.compile(r"^rate\((\d+)\s+(minute|hour|day)s?\)$")
+_AT = re.compile(r"^at\((.+)\)$")
+_RATE_UNIT_SECONDS = {"minute": 60, "hour": 3600, "day": 86_400}
+_ATTRIBUTE = re.compile(r"<aws\.scheduler\.(schedule-arn|scheduled-time|execution-id|attempt-number)>")
+
+
+def zone_of(schedule: dict[str, Any]) -> tzinfo:
+    """The schedule's time zone; UTC when none is named or it is not known to this machine."""
+    try:
+        return ZoneInfo(schedule.get("ScheduleExpressionTimezone") or "UTC")
+    except (KeyError, ValueError, OSError):
+        return UTC
+
+
+def due_occurrence(schedule: dict[str, Any], now: float) -> float | None:
+    """The newest occurrence at or before `now` that was not fired yet, as epoch seconds, or None."""
+    expression = str(schedule.get("ScheduleExpression", "")).strip()
+    last = float(schedule.get(LAST) or 0.0)
+    created = float(schedule.get("CreationDate") or now)
+    begin = max(_epoch(schedule.get("StartDate")) or 0.0, created)
+    at = _AT.match(expression)
+    if at:
+        moment = datetime.fromisoformat(at.group(1).strip())
+        occurrence: float | None = moment.replace(tzinfo=moment.tzinfo or zone_of(schedule)).timestamp()
+        assert occurrence is not None
+        return occurrence if last < occurrence <= now else None
+    rate = _RATE.match(expression)
+    if rate:
+        interval = int(rate.group(1)) * _RATE_UNIT_SECONDS[rate.group(2)]
+        steps = int((now - begin) // interval)
+        occurrence = begin + steps * interval if steps >= 1 else None
+    else:
+        changed = float(schedule.get("LastModificationDate") or created)
+        oldest = max(last, begin - 60.0, changed - 60.0, now - _CRON_LOOK_BACK_SECONDS)
+        occurrence = _newest_cron(expression, zone_of(schedule), oldest, now)
+        if occurrence is not None and occurrence < max(begin, changed):
+            occurrence = None
+    return occurrence if occurrence is not None and last < occurrence <= now else None
+
+
+def _newest_cron(expression: str, zone: tzinfo, after: float, now: float) -> float | None:
+    from ministack.services import eventbridge
+
+    fields = eventbridge._parse_cron_fields(expression)
+    if fields is None:
+        return None
+    newest = None
+    wall = datetime.fromtimestamp(after, zone).replace(tzinfo=UTC)
+    while True:
+        # MiniStack's search works on wall-clock fields, so it is given the zone's wall clock under a UTC label.
+        wall = eventbridge._cron_next_fire(fields, wall)
+        if wall is None:
+            return newest
+        moment = wall.replace(tzinfo=zone).timestamp()
+        if moment > now:
+            return newest
+        newest = moment
+
+
+def substitute(text: str, *, arn: str, occurrence: float, execution: str, attempt: int = 1) -> str:
+    """Replace Scheduler's context attributes in a target's input."""
+    values = {
+        "schedule-arn": arn,
+        "scheduled-time": datetime.fromtimestamp(occurrence, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "execution-id": execution,
+        "attempt-number": str(attempt),
+    }
+    return _ATTRIBUTE.sub(lambda match: values[match.group(1)], text)
+
+
+def _epoch(value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, (int, float)):
+        return float(value)
+    return datetime.fromisoformat(str(value)).timestamp()
+
+
+def _fire(schedule: dict[str, Any], occurrence: float, account: str, region: str) -> None:
+    from ministack.services import eventbridge
+
+    target = dict(schedule.get("Target") or {})
+    if target.get("Input"):
+        target["Input"] = substitute(
+            target["Input"], arn=schedule["Arn"], occurrence=occurrence, execution=uuid.uuid4().hex[:16]
+        )
+    event = {
+        "EventId": str(uuid.uuid4()),
+        "Source": "aws.scheduler",
+        "DetailType": "Scheduled Event",
+        "Detail": "{}",
+        "Time": occurrence,
+        "Resources": [schedule["Arn"]],
+        "Account": account,
+        "Region": region,
+    }
+    eventbridge._invoke_target(target, event, schedule)
+    logger.info("fired %s for %s", schedule["Arn"], datetime.fromtimestamp(occurrence, UTC).isoformat())
+
+
+def tick() -> None:
+    """Fire what is due. The occurrence is noted before the target is called: at most once, as a retry would double
+    what a target without deduplication does."""
+    from ministack.core.responses import set_request_account_id, set_request_region
+    from ministack.services import scheduler
+
+    now = CLOCK.time()
+    for state_key, schedule in list(scheduler._schedules._data.items()):
+        if schedule.get("State") != "ENABLED":
+            continue
+        end = _epoch(schedule.get("EndDate"))
+        if end is not None and now > end:
+            if schedule.get("ActionAfterCompletion") == "DELETE":
+                scheduler._schedules._data.pop(state_key, None)
+            continue
+        try:
+            occurrence = due_occurrence(schedule, now)
+        except ValueError:
+            continue
+        if occurrence is None:
+            continue
+        account, region, _ = state_key
+        set_request_account_id(account)
+        set_request_region(region)
+        schedule[LAST] = occurrence
+        retry = (schedule.get("Target") or {}).get("RetryPolicy") or {}
+        if now - occurrence <= float(retry.get("MaximumEventAgeInSeconds") or _DEFAULT_MAX_AGE_SECONDS):
+            _fire(schedule, occurrence, account, region)
+        if str(schedule["ScheduleExpression"]).startswith("at(") and schedule.get("ActionAfterCompletion") == "DELETE":
+            scheduler._schedules._data.pop(state_key, None)
+        activity.mark()
+
+
+def _loop() -> None:
+    while True:
+        time.sleep(TICK_SECONDS)
+        try:
+            tick()
+        except Exception:
+            logger.exception("the scheduler's pass failed; it goes on")
+
+
+def install() -> None:
+    """Run this loop in place of MiniStack's."""
+    from ministack.services import scheduler
+
+    scheduler.time = CLOCK
+
+    def start() -> None:
+        threading.Thread(target=_loop, daemon=True, name="manyclaw-scheduler").start()
+
+    scheduler.start_scheduler = start

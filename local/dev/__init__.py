@@ -1,0 +1,1 @@
+"""`make dev`: the whole deployment on one machine."""

@@ -1,0 +1,25 @@
+"""The bot's side of a conversation: one turn from an update to a delivered answer."""
+
+from typing import TYPE_CHECKING
+
+from manyclaw.front import lazy
+
+if TYPE_CHECKING:
+    from manyclaw.agent.envelope import Envelope as Envelope
+    from manyclaw.agent.envelope import read_envelope as read_envelope
+    from manyclaw.agent.pulse import Pulse as Pulse
+    from manyclaw.agent.tools import tool_names as tool_names
+    from manyclaw.agent.turn import Attempt as Attempt
+    from manyclaw.agent.turn import run_turn as run_turn
+else:
+    __getattr__ = lazy(
+        __name__,
+        {
+            "Attempt": "turn",
+            "Envelope": "envelope",
+            "Pulse": "pulse",
+            "read_envelope": "envelope",
+            "run_turn": "turn",
+            "tool_names": "tools",
+        },
+    )

@@ -1,0 +1,73 @@
+"""Sending a committed answer: part by part, each marked as Telegram confirms it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from manyclaw.agent.journal import Journal, TurnRecord
+from manyclaw.logs import fields
+from manyclaw.telegram import Bot, IncomingMessage, TelegramRefused, TelegramUnavailable
+
+log = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 20.0
+"""How long one attempt waits for Telegram in all; after that the queue brings the turn again."""
+
+_PAUSES = (0.3, 1.0, 2.0, 4.0)
+
+
+def deliver(
+    journal: Journal,
+    record: TurnRecord,
+    bot: Bot,
+    message: IncomingMessage,
+    sleep: Callable[[float], None] = time.sleep,
+) -> TurnRecord:
+    """Send what is not marked sent. A crash between Telegram's 200 and our mark sends one part twice, never none.
+
+    Raises
+    ------
+    TelegramUnavailable
+        Telegram is down or wants us to wait longer than this attempt can.
+    """
+    chat_id = message.chat_id
+    while record.sent < len(record.parts):
+        try:
+            message_id, chat_id = _send(bot, message, chat_id, record, sleep)
+        except TelegramRefused as error:
+            log.warning("undeliverable", extra=fields(turn=journal.turn, code=error.code, error=error.description))
+            return journal.finish(record, "delivered", f"undeliverable: {error.description}")
+        record = journal.mark_sent(record, message_id)
+    return record
+
+
+def _send(
+    bot: Bot, message: IncomingMessage, chat_id: int, record: TurnRecord, sleep: Callable[[float], None]
+) -> tuple[int, int]:
+    waited = 0.0
+    tries = 0
+    in_group = not message.is_private
+    while True:
+        params = {
+            "chat_id": chat_id,
+            "message_thread_id": message.thread_id,
+            "text": record.parts[record.sent],
+            "reply_parameters": {"message_id": message.message_id, "allow_sending_without_reply": True}
+            if in_group and record.sent == 0
+            else None,
+        }
+        try:
+            return int(bot.call("sendMessage", params)["message_id"]), chat_id
+        except TelegramRefused as error:
+            if error.migrate_to_chat_id is None or error.migrate_to_chat_id == chat_id:
+                raise
+            chat_id = error.migrate_to_chat_id
+        except TelegramUnavailable as error:
+            pause = error.retry_after if error.retry_after is not None else _PAUSES[min(tries, len(_PAUSES) - 1)]
+            tries += 1
+            if waited + pause > PATIENCE_SECONDS or tries > len(_PAUSES):
+                raise
+            sleep(pause)
+            waited += pause

@@ -1,0 +1,130 @@
+"""Calling Claude: one request out, one whole answer or a typed error back.
+
+Streaming is used although the answer is taken whole, so that a dead connection shows within the read timeout and not
+after the longest possible answer. The SDK's own retries are off: each try is a line in the ledger first.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from manyclaw.billing import Tokens
+from manyclaw.errors import Misconfigured, PermanentError, RetryableError
+
+if TYPE_CHECKING:
+    from anthropic import Anthropic
+
+READ_TIMEOUT = 60.0
+"""Seconds without a single event of the stream; Anthropic sends pings in between."""
+
+
+class ModelBusy(RetryableError):
+    """The call was refused before it cost anything: overloaded, rate limited, or not reachable."""
+
+
+class ModelInterrupted(RetryableError):
+    """The call broke off: whether it was served, and billed, is not known here."""
+
+
+class ModelRefused(PermanentError):
+    """The API will never take this request."""
+
+
+class PromptTooLong(ModelRefused):
+    """The conversation no longer fits the model's context window."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole answer of the model: its content blocks as the API gives them, and what it used."""
+
+    content: list[dict[str, Any]]
+    stop_reason: str
+    tokens: Tokens
+    request_id: str
+
+    @property
+    def text(self) -> str:
+        return "".join(block["text"] for block in self.content if block["type"] == "text").strip()
+
+    @property
+    def tool_uses(self) -> list[dict[str, Any]]:
+        return [block for block in self.content if block["type"] == "tool_use"]
+
+
+@cache
+def _client(base_url: str, api_key: str) -> Anthropic:
+    from anthropic import Anthropic, Timeout
+
+    return Anthropic(
+        api_key=api_key,
+        base_url=base_url,
+        max_retries=0,
+        timeout=Timeout(connect=5, read=READ_TIMEOUT, write=30, pool=5),
+    )
+
+
+def ask(base_url: str, api_key: str, request: dict[str, Any]) -> Answer:
+    """Send ``request`` (the body of POST /v1/messages without ``stream``) and wait for the whole answer.
+
+    Raises
+    ------
+    ModelBusy, ModelInterrupted
+        Another try may work; only the first certainly cost nothing.
+    ModelRefused, PromptTooLong, Misconfigured
+        It will not: the request is wrong, too long, or the operator's key is.
+    """
+    import anthropic
+    import httpx2
+
+    try:
+        with _client(base_url, api_key).messages.stream(**request) as stream:
+            message = stream.get_final_message()
+            request_id = stream.response.headers.get("request-id", "")
+    except anthropic.APIStatusError as error:
+        raise _refusal(error) from None
+    except anthropic.APITimeoutError:
+        raise ModelInterrupted("The model did not answer in time.") from None
+    except anthropic.APIConnectionError as error:
+        if isinstance(error.__cause__, httpx2.ConnectError):
+            raise ModelBusy("The model's API cannot be reached.") from None
+        raise ModelInterrupted("The connection to the model's API broke.") from None
+    except (anthropic.APIError, httpx2.HTTPError, json.JSONDecodeError, AssertionError) as error:
+        raise ModelInterrupted(f"The model's answer broke off ({type(error).__name__}).") from None
+    if message.stop_reason is None:
+        raise ModelInterrupted("The model's answer broke off before its end.")
+    content = [block.model_dump(mode="json", exclude_none=True) for block in message.content]
+    for block in content:
+        block.pop("parsed_output", None)
+    return Answer(content, message.stop_reason, Tokens.of(message.usage), request_id or message.id)
+
+
+def _refusal(error: Any) -> Exception:
+    status = int(error.status_code)
+    detail = _detail(error)
+    if status in (408, 409, 429) or status >= 500:
+        return ModelBusy(f"The model's API answered {status}: {detail}", retry_after=_retry_after(error))
+    if status in (401, 403):
+        return Misconfigured(
+            f"The model's API refused the key: {status} {detail}.",
+            hint="Check the Anthropic key (SSM parameter /{stack}/anthropic).",
+        )
+    if "prompt is too long" in detail or status == 413:
+        return PromptTooLong(f"The model's API answered {status}: {detail}")
+    return ModelRefused(f"The model's API answered {status}: {detail}")
+
+
+def _detail(error: Any) -> str:
+    body = error.body if isinstance(error.body, dict) else {}
+    inner = body.get("error")
+    return str(inner.get("message", "") if isinstance(inner, dict) else error.message)[:300]
+
+
+def _retry_after(error: Any) -> float | None:
+    try:
+        return max(0.0, float(error.response.headers.get("retry-after", "")))
+    except ValueError:
+        return None

@@ -1,0 +1,79 @@
+"""What one agent process keeps from turn to turn: clients, scopes, the operator's key, and each bot's token."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cache
+
+from manyclaw.aws import Clients, error_code
+from manyclaw.errors import Misconfigured
+from manyclaw.settings import Settings, settings
+from manyclaw.telegram import Bot, Pairing, open_bot
+from manyclaw.tenancy import ScopeFactory, TenantScope
+
+KEY_SECONDS = 300.0
+"""How long the operator's Anthropic key is kept before it is read again."""
+
+_KEEP_BOTS = 256
+
+
+@dataclass
+class Runtime:
+    """Made once a process; ``clients`` are those of the function's own role, which may not touch tenant data."""
+
+    settings: Settings
+    clients: Clients
+    scopes: ScopeFactory
+    pool: ThreadPoolExecutor
+    sleep: Callable[[float], None] = time.sleep
+    _key: tuple[float, str] | None = None
+    _bots: OrderedDict[tuple[str, str], Bot] = field(default_factory=OrderedDict)
+
+    def anthropic_key(self) -> str:
+        """The operator's key.
+
+        Raises
+        ------
+        Misconfigured
+            It was never stored.
+        """
+        from botocore.exceptions import ClientError
+
+        if self._key is None or self._key[0] < time.monotonic():
+            name = f"/{self.settings.stack}/anthropic"
+            try:
+                answer = self.clients.ssm.get_parameter(Name=name, WithDecryption=True)
+            except ClientError as error:
+                if error_code(error) != "ParameterNotFound":
+                    raise
+                raise Misconfigured(
+                    f"There is no Anthropic key in the SSM parameter {name}.", hint="Store it there as a SecureString."
+                ) from None
+            self._key = (time.monotonic() + KEY_SECONDS, str(answer["Parameter"].get("Value", "")))
+        return self._key[1]
+
+    def forget_key(self) -> None:
+        """The key was refused: read it again at its next use."""
+        self._key = None
+
+    def bot(self, scope: TenantScope, pairing: Pairing) -> Bot:
+        """The tenant's bot, with its token read once per pairing."""
+        name = (scope.tenant, pairing.version)
+        bot = self._bots.get(name)
+        if bot is None:
+            bot = self._bots[name] = open_bot(scope, pairing, self.settings.telegram_api_url)
+            while len(self._bots) > _KEEP_BOTS:
+                self._bots.popitem(last=False)
+        return bot
+
+
+@cache
+def runtime() -> Runtime:
+    """This process's runtime."""
+    found = settings()
+    clients = Clients(found.region)
+    return Runtime(found, clients, ScopeFactory(found, clients), ThreadPoolExecutor(6, thread_name_prefix="load"))

@@ -1,0 +1,90 @@
+"""The tools that the product itself offers to the model. What a tenant adds comes as skills."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from manyclaw.errors import BadInput
+from manyclaw.tenancy import TenantScope
+
+MAX_RESULT_CHARACTERS = 20_000
+
+
+@dataclass(frozen=True)
+class ToolContext:
+    """What a tool may know: whose it is, where it was called, and what time it is (aware UTC)."""
+
+    scope: TenantScope
+    conversation: str
+    now: datetime
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool as the model sees it, and what runs when it is called.
+
+    ``run`` gives the result's text. It may raise ``BadInput``, which the model gets to read.
+    """
+
+    name: str
+    description: str
+    input_schema: dict[str, Any]
+    run: Callable[[ToolContext, dict[str, Any]], str]
+
+    def definition(self) -> dict[str, Any]:
+        """As the Messages API wants it."""
+        return {"name": self.name, "description": self.description, "input_schema": self.input_schema}
+
+
+def _current_time(context: ToolContext, arguments: dict[str, Any]) -> str:
+    zone = arguments.get("zone")
+    try:
+        there = context.now.astimezone(ZoneInfo(str(zone)))
+    except (KeyError, ValueError, OSError):
+        raise BadInput(f"{zone!r} is not an IANA time zone, such as Europe/Berlin.") from None
+    return there.strftime("%A, %Y-%m-%d %H:%M (UTC%z)")
+
+
+_BUILT_IN = (
+    Tool(
+        name="current_time",
+        description="The current date and time in a time zone.",
+        input_schema={
+            "type": "object",
+            "properties": {"zone": {"type": "string", "description": "IANA name, e.g. Europe/Berlin"}},
+            "required": ["zone"],
+        },
+        run=_current_time,
+    ),
+)
+
+
+def tool_names() -> frozenset[str]:
+    """The names that an overlay's ``allowed_tools`` may hold."""
+    return frozenset(tool.name for tool in _BUILT_IN)
+
+
+def allowed(names: tuple[str, ...]) -> dict[str, Tool]:
+    """The tools among ``names`` that exist, sorted by name: the order is part of the cached prompt."""
+    return {tool.name: tool for tool in sorted(_BUILT_IN, key=lambda tool: tool.name) if tool.name in names}
+
+
+def run_tool(tools: dict[str, Tool], use: dict[str, Any], context: ToolContext) -> dict[str, Any]:
+    """Run one ``tool_use`` block and give its ``tool_result`` block. A failing tool is the model's to explain."""
+    tool = tools.get(use["name"])
+    failed = False
+    if tool is None:
+        text, failed = f"There is no tool {use['name']!r}.", True
+    else:
+        try:
+            text = tool.run(context, use["input"] if isinstance(use["input"], dict) else {})
+        except BadInput as error:
+            text, failed = str(error), True
+    if len(text) > MAX_RESULT_CHARACTERS:
+        text = text[:MAX_RESULT_CHARACTERS] + f"\n[cut: {len(text)} characters]"
+    block: dict[str, Any] = {"type": "tool_result", "tool_use_id": use["id"], "content": text or "(no output)"}
+    return {**block, "is_error": True} if failed else block

@@ -1,0 +1,225 @@
+"""The ledger: one row a model call, and day counters that are always the sum of the rows.
+
+A row is written ``begun`` before the call goes out and ``settled`` in the same transaction that adds to the day's
+counters and journals the answer. A call that the API definitely turned down becomes ``refused`` and cost
+nothing. One that began and never settled stays ``begun``, for everyone to see: the model may have served it or not,
+and only Anthropic's bill can tell.
+
+Rows lie in ``{tenant}#LEDGER#{day}``, counters in ``{tenant}#USAGE`` as ``DAY#{day}#{model}``; days are UTC and are
+the day on which the call began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from manyclaw.aws import error_code, from_item, pages, to_item
+from manyclaw.billing.usage import TOKEN_ATTRIBUTES, Tokens
+from manyclaw.tenancy import Key, Rates, TenantScope
+
+
+@dataclass(frozen=True)
+class Call:
+    """A model call that is about to be made. ``number`` counts within the turn, from 1, over all its attempts."""
+
+    turn: str
+    number: int
+    model: str
+    user: str
+    source: str
+    began_at: datetime
+
+    @property
+    def day(self) -> date:
+        return self.began_at.astimezone(UTC).date()
+
+    def key(self, scope: TenantScope) -> Key:
+        return scope.part(f"LEDGER#{self.day}", f"CALL#{self.turn}#{self.number:03d}")
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """What a finished call used and cost. ``cost`` in USD; ``request_id`` is Anthropic's."""
+
+    tokens: Tokens
+    rates: Rates
+    request_id: str
+    stop_reason: str
+    tool_calls: int
+
+    @property
+    def cost(self) -> Decimal:
+        return self.tokens.cost(self.rates)
+
+
+def begin(scope: TenantScope, call: Call) -> dict[str, Any]:
+    """The transaction item that writes the row before the call is made."""
+    row = {
+        "pk": call.key(scope).pk,
+        "sk": call.key(scope).sk,
+        "state": "begun",
+        "turn": call.turn,
+        "number": call.number,
+        "model": call.model,
+        "user": call.user,
+        "source": call.source,
+        "began_at": call.began_at.isoformat(timespec="milliseconds"),
+    }
+    return {"Put": {"TableName": scope.table, "Item": to_item(row), "ConditionExpression": "attribute_not_exists(pk)"}}
+
+
+def settle(scope: TenantScope, call: Call, done: Settlement, now: datetime) -> list[dict[str, Any]]:
+    """The transaction items that settle the row and add to the day's counters.
+
+    They belong into one transaction with what proves the call's answer, and the row's condition lets them happen once.
+    """
+    values = {
+        "state": "settled",
+        "settled_at": now.isoformat(timespec="milliseconds"),
+        **done.tokens.as_attributes(),
+        "tool_calls": done.tool_calls,
+        "request_id": done.request_id,
+        "stop_reason": done.stop_reason,
+        "rates_version": done.rates.version,
+        "cost_usd": done.cost,
+    }
+    added = {"requests": 1, **done.tokens.as_attributes(), "tool_calls": done.tool_calls, "cost_usd": done.cost}
+    return [
+        {
+            "Update": {
+                "TableName": scope.table,
+                "Key": call.key(scope).wire(),
+                "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
+                "ConditionExpression": "#state = :begun",
+                "ExpressionAttributeNames": {f"#{name}": name for name in values},
+                "ExpressionAttributeValues": to_item({**{f":{k}": v for k, v in values.items()}, ":begun": "begun"}),
+            }
+        },
+        {
+            "Update": {
+                "TableName": scope.table,
+                "Key": scope.part("USAGE", f"DAY#{call.day}#{call.model}").wire(),
+                "UpdateExpression": "ADD "
+                + ", ".join(f"#{name} :{name}" for name in added)
+                + " SET #day = :day, #model = :model",
+                "ExpressionAttributeNames": {
+                    **{f"#{name}": name for name in added},
+                    "#day": "day",
+                    "#model": "model",
+                },
+                "ExpressionAttributeValues": to_item(
+                    {**{f":{k}": v for k, v in added.items()}, ":day": str(call.day), ":model": call.model}
+                ),
+            }
+        },
+    ]
+
+
+def refuse(scope: TenantScope, call: Call, reason: str) -> None:
+    """The API definitely turned the call down before serving it: it cost nothing, and the row says why."""
+    from botocore.exceptions import ClientError
+
+    try:
+        scope.clients.dynamodb.update_item(
+            TableName=scope.table,
+            Key=call.key(scope).wire(),
+            UpdateExpression="SET #state = :refused, reason = :reason",
+            ConditionExpression="#state = :begun",
+            ExpressionAttributeNames={"#state": "state"},
+            ExpressionAttributeValues=to_item({":refused": "refused", ":begun": "begun", ":reason": reason[:300]}),
+        )
+    except ClientError as error:
+        if error_code(error) != "ConditionalCheckFailedException":
+            raise
+
+
+@dataclass(frozen=True)
+class DayUsage:
+    """One tenant's use of one model on one UTC day: settled calls, tokens by class, USD."""
+
+    day: date
+    model: str
+    requests: int
+    tool_calls: int
+    tokens: Tokens
+    cost_usd: Decimal
+
+
+def usage_by_day(scope: TenantScope, first: date, last: date) -> list[DayUsage]:
+    """The day counters from ``first`` to ``last``, both included, by day and model."""
+    rows = pages(
+        scope.clients.dynamodb.query,
+        "Items",
+        TableName=scope.table,
+        KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+        ExpressionAttributeValues=to_item(
+            {":pk": scope.part("USAGE", "").pk, ":first": f"DAY#{first}", ":last": f"DAY#{last}#~"}
+        ),
+        ConsistentRead=True,
+    )
+    return [_day_usage(from_item(row)) for row in rows]
+
+
+def _day_usage(row: dict[str, Any]) -> DayUsage:
+    return DayUsage(
+        day=date.fromisoformat(row["day"]),
+        model=row["model"],
+        requests=int(row.get("requests", 0)),
+        tool_calls=int(row.get("tool_calls", 0)),
+        tokens=_tokens(row),
+        cost_usd=Decimal(row.get("cost_usd", 0)),
+    )
+
+
+def _tokens(row: dict[str, Any]) -> Tokens:
+    return Tokens(**{name.removesuffix("_tokens"): int(row.get(name, 0)) for name in TOKEN_ATTRIBUTES})
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """One model call as the ledger holds it; ``cost_usd`` is zero until it is settled."""
+
+    turn: str
+    number: int
+    state: str
+    model: str
+    user: str
+    source: str
+    began_at: str
+    tokens: Tokens
+    tool_calls: int
+    request_id: str
+    cost_usd: Decimal
+
+
+def ledger_rows(scope: TenantScope, first: date, last: date) -> Iterator[LedgerRow]:
+    """The rows of the days from ``first`` to ``last``, both included, in no promised order within a day."""
+    day = first
+    while day <= last:
+        rows = pages(
+            scope.clients.dynamodb.query,
+            "Items",
+            TableName=scope.table,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :call)",
+            ExpressionAttributeValues=to_item({":pk": scope.part(f"LEDGER#{day}", "").pk, ":call": "CALL#"}),
+            ConsistentRead=True,
+        )
+        for row in map(from_item, rows):
+            yield LedgerRow(
+                turn=row["turn"],
+                number=int(row["number"]),
+                state=row["state"],
+                model=row["model"],
+                user=row["user"],
+                source=row["source"],
+                began_at=row["began_at"],
+                tokens=_tokens(row),
+                tool_calls=int(row.get("tool_calls", 0)),
+                request_id=row.get("request_id", ""),
+                cost_usd=Decimal(row.get("cost_usd", 0)),
+            )
+        day += timedelta(days=1)

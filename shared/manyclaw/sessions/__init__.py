@@ -1,0 +1,23 @@
+"""Conversations: what was said, in order, per tenant, chat and topic."""
+
+from typing import TYPE_CHECKING
+
+from manyclaw.front import lazy
+
+if TYPE_CHECKING:
+    from manyclaw.sessions.transcript import Message as Message
+    from manyclaw.sessions.transcript import Transcript as Transcript
+    from manyclaw.sessions.transcript import append as append
+    from manyclaw.sessions.transcript import index_row as index_row
+    from manyclaw.sessions.transcript import load_transcript as load_transcript
+else:
+    __getattr__ = lazy(
+        __name__,
+        {
+            "Message": "transcript",
+            "Transcript": "transcript",
+            "append": "transcript",
+            "index_row": "transcript",
+            "load_transcript": "transcript",
+        },
+    )

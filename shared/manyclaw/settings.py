@@ -1,0 +1,87 @@
+"""What the environment tells a function. The only module that reads it, on first use and never at import."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+
+from manyclaw.errors import Misconfigured
+
+REAL_TELEGRAM = "https://api.telegram.org"
+REAL_ANTHROPIC = "https://api.anthropic.com"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The names of the deployment's resources and the addresses of the two services outside it.
+
+    Attributes
+    ----------
+    stack
+        CloudFormation stack name; the first part of every SSM path and of every schedule's name.
+    table, bucket
+        The one DynamoDB table and the one S3 data bucket.
+    inbound_queue_url
+        ``inbound.fifo``; empty in a process that neither sends to it nor reads from it.
+    tenant_role_arn
+        The role that a :class:`~manyclaw.tenancy.TenantScope` assumes.
+    telegram_api_url, anthropic_base_url
+        Without a trailing slash.
+    """
+
+    stack: str
+    region: str
+    table: str
+    bucket: str
+    inbound_queue_url: str
+    tenant_role_arn: str
+    telegram_api_url: str
+    anthropic_base_url: str
+
+
+def _required(name: str) -> str:
+    value = os.environ.get(name, "")
+    if not value:
+        raise Misconfigured(
+            f"The environment variable {name} is not set.", hint="template.yaml sets it for every function."
+        )
+    return value
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings(
+        stack=_required("MANYCLAW_STACK"),
+        region=os.environ.get("AWS_REGION", "us-east-1"),
+        table=_required("MANYCLAW_TABLE"),
+        bucket=os.environ.get("MANYCLAW_BUCKET", ""),
+        inbound_queue_url=os.environ.get("MANYCLAW_INBOUND_QUEUE_URL", ""),
+        tenant_role_arn=os.environ.get("MANYCLAW_TENANT_ROLE_ARN", ""),
+        telegram_api_url=os.environ.get("TELEGRAM_API_URL", REAL_TELEGRAM).rstrip("/"),
+        anthropic_base_url=os.environ.get("ANTHROPIC_BASE_URL", REAL_ANTHROPIC).rstrip("/"),
+    )
+
+
+@dataclass(frozen=True, repr=False)
+class RuntimeCredentials:
+    """The execution role's credentials, as the Lambda runtime hands them over."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+
+
+def runtime_credentials() -> RuntimeCredentials:
+    """Read at each use, since SnapStart restores with new ones."""
+    return RuntimeCredentials(
+        _required("AWS_ACCESS_KEY_ID"),
+        _required("AWS_SECRET_ACCESS_KEY"),
+        os.environ.get("AWS_SESSION_TOKEN", ""),
+    )
+
+
+def aws_endpoint(service: str, region: str) -> str:
+    """Where a service listens: ``AWS_ENDPOINT_URL`` if set (the embedded stack), the public endpoint otherwise."""
+    return os.environ.get("AWS_ENDPOINT_URL", "").rstrip("/") or f"https://{service}.{region}.amazonaws.com"

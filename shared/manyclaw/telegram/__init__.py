@@ -1,0 +1,53 @@
+"""Telegram's side: updates in, messages out, and the pairing of a tenant with its bot."""
+
+from typing import TYPE_CHECKING
+
+from manyclaw.front import lazy
+
+if TYPE_CHECKING:
+    from manyclaw.telegram.bot import Bot as Bot
+    from manyclaw.telegram.bot import TelegramRefused as TelegramRefused
+    from manyclaw.telegram.bot import TelegramUnavailable as TelegramUnavailable
+    from manyclaw.telegram.intake import Intake as Intake
+    from manyclaw.telegram.pairing import Pairing as Pairing
+    from manyclaw.telegram.pairing import load_pairing as load_pairing
+    from manyclaw.telegram.pairing import open_bot as open_bot
+    from manyclaw.telegram.pairing import pair as pair
+    from manyclaw.telegram.pairing import pairing_of as pairing_of
+    from manyclaw.telegram.pairing import unpair as unpair
+    from manyclaw.telegram.pairing import webhook_address as webhook_address
+    from manyclaw.telegram.pairing_status import ChannelStatus as ChannelStatus
+    from manyclaw.telegram.pairing_status import channel_status as channel_status
+    from manyclaw.telegram.relay import Relayed as Relayed
+    from manyclaw.telegram.relay import relay_pairings as relay_pairings
+    from manyclaw.telegram.split import split_message as split_message
+    from manyclaw.telegram.updates import HANDLED_KINDS as HANDLED_KINDS
+    from manyclaw.telegram.updates import IncomingMessage as IncomingMessage
+    from manyclaw.telegram.updates import read_message as read_message
+    from manyclaw.telegram.webhook_calls import is_public as is_public
+else:
+    __getattr__ = lazy(
+        __name__,
+        {
+            "HANDLED_KINDS": "updates",
+            "Bot": "bot",
+            "ChannelStatus": "pairing_status",
+            "IncomingMessage": "updates",
+            "Intake": "intake",
+            "Pairing": "pairing",
+            "Relayed": "relay",
+            "TelegramRefused": "bot",
+            "TelegramUnavailable": "bot",
+            "channel_status": "pairing_status",
+            "is_public": "webhook_calls",
+            "load_pairing": "pairing",
+            "open_bot": "pairing",
+            "pair": "pairing",
+            "pairing_of": "pairing",
+            "read_message": "updates",
+            "relay_pairings": "relay",
+            "split_message": "split",
+            "unpair": "pairing",
+            "webhook_address": "pairing",
+        },
+    )
