@@ -31,7 +31,7 @@ class Stage:
     chat_page
         Where one talks to the simulated Telegram's bots; "" when the default Bot API server is none.
     allow_relay
-        Bots that Telegram cannot post to are served by a relay (the embedded stack only).
+        A relay serves the bots that Telegram cannot post to: on the embedded stack without a public URL.
     """
 
     name: str
@@ -58,8 +58,7 @@ def load_stage(name: str) -> Stage:
 
 def state_folder() -> Path:
     """The embedded stack's state folder: ``$MANYCLAW_STATE``, or ``.manyclaw`` in the project."""
-    given = os.environ.get("MANYCLAW_STATE")
-    return Path(given).expanduser() if given else ROOT / ".manyclaw"
+    return (ROOT / (os.environ.get("MANYCLAW_STATE") or ".manyclaw")).resolve()
 
 
 def _stack_file() -> dict[str, Any]:
@@ -89,6 +88,7 @@ def local_stage(stack: Mapping[str, Any]) -> Stage:
         simulated = bool(stack["telegram_is_simulated"])
         telegram = str(stack["telegram_api_url"]).rstrip("/")
         front_door = str(stack["front_door"]).rstrip("/")
+        public_url = str(stack.get("public_url") or front_door).rstrip("/")
         return Stage(
             name=LOCAL,
             settings=_settings(
@@ -99,10 +99,10 @@ def local_stage(stack: Mapping[str, Any]) -> Stage:
                 Credentials(operator["access_key_id"], operator["secret_access_key"]),
                 stack["aws_endpoint"],
             ),
-            public_url=str(stack.get("public_url") or front_door).rstrip("/"),
+            public_url=public_url,
             telegram_api_urls=(telegram, REAL_TELEGRAM) if simulated else (telegram,),
             chat_page=f"{front_door}/chat" if simulated else "",
-            allow_relay=True,
+            allow_relay=public_url == front_door,
             health_url=f"{front_door}/healthz",
             outputs=outputs,
         )

@@ -17,8 +17,9 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Callable
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".tools"
@@ -199,10 +200,7 @@ def bootstrap() -> None:
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
         futures = []
         for name, target, stamp in stale:
-            if name == ".venv":
-                make: Callable[[], None] = lambda: make_project(uv, python)
-            else:
-                make = lambda name=name: make_tool(uv, python, name)  # type: ignore[misc]
+            make = partial(make_project, uv, python) if name == ".venv" else partial(make_tool, uv, python, name)
             futures.append(pool.submit(timed, name, target, stamp, make))
         for future in futures:
             future.result()

@@ -4,16 +4,18 @@ It forwards bytes and decides nothing: what a request gets here is what the depl
 """
 
 import html
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector, web
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, TCPConnector, web
 from multidict import CIMultiDict
 from yarl import URL
 
 # RFC 9110, 7.6.1: these concern one connection only. Host is the upstream's; lengths are made anew.
 _HOP_BY_HOP = frozenset(
-    "connection keep-alive proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade host "
-    "content-length".split()
+    (
+        *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer"),
+        *("transfer-encoding", "upgrade", "host", "content-length"),
+    )
 )
 _LARGEST_BODY_BYTES = 10 * 1024 * 1024  # API Gateway's limit
 _API_PREFIXES = ("/telegram", "/v1", "/dashboard")
@@ -44,7 +46,7 @@ class FrontDoor:
         app.router.add_route("*", "/{path:.*}", self._forward)
         return app
 
-    async def _with_session(self, _: web.Application):  # type: ignore[no-untyped-def]  # aiohttp's own shape
+    async def _with_session(self, _: web.Application) -> AsyncIterator[None]:
         async with ClientSession(
             connector=TCPConnector(limit=512, keepalive_timeout=15),
             timeout=ClientTimeout(total=None, sock_connect=5, sock_read=_UPSTREAM_SECONDS),
@@ -92,25 +94,27 @@ class FrontDoor:
                 request.method, url, headers=headers, data=body, allow_redirects=False
             ) as answer:
                 if answer.content_type == "text/event-stream":
-                    return await _stream(request, answer.status, _end_to_end(answer.headers), answer.content.iter_any())
+                    return await _stream(request, answer)
                 data = await answer.read()
                 return web.Response(status=answer.status, headers=_end_to_end(answer.headers), body=data)
         except (ClientError, TimeoutError) as error:
-            return web.json_response({"error": f"no answer from the stack: {error or type(error).__name__}"}, status=502)
+            return web.json_response(
+                {"error": f"no answer from the stack: {error or type(error).__name__}"}, status=502
+            )
 
 
 def _is_under(path: str, prefix: str) -> bool:
     return path == prefix or path.startswith(prefix + "/")
 
 
-def _end_to_end(headers):  # type: ignore[no-untyped-def]  # two multidict types
+def _end_to_end(headers: Mapping[str, str]) -> CIMultiDict[str]:
     return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in _HOP_BY_HOP)
 
 
-async def _stream(request, status, headers, parts) -> web.StreamResponse:  # type: ignore[no-untyped-def]
-    response = web.StreamResponse(status=status, headers=headers)
+async def _stream(request: web.Request, answer: ClientResponse) -> web.StreamResponse:
+    response = web.StreamResponse(status=answer.status, headers=_end_to_end(answer.headers))
     await response.prepare(request)
-    async for part in parts:
+    async for part in answer.content.iter_any():
         await response.write(part)
     await response.write_eof()
     return response

@@ -83,7 +83,9 @@ class BotRelay:
         code, description = reply.get("error_code"), reply.get("description", "")
         tenant = self._pairing.tenant
         if code == 409:
-            logger.warning("%s: another program receives this bot's updates (%s); stop it or unpair", tenant, description)
+            logger.warning(
+                "%s: another program receives this bot's updates (%s); stop it or unpair", tenant, description
+            )
             return _CONFLICT_PAUSE_SECONDS
         if code in (401, 404):
             logger.warning("%s: Telegram does not know this bot's token any more; pair the bot again", tenant)
@@ -108,7 +110,11 @@ class BotRelay:
                 problem = str(error) or type(error).__name__
             pause = next_pause(pause)
             logger.warning(
-                "%s: update %s not taken (%s); again in %.0f s", self._pairing.tenant, update["update_id"], problem, pause
+                "%s: update %s not taken (%s); again in %.0f s",
+                self._pairing.tenant,
+                update["update_id"],
+                problem,
+                pause,
             )
             await asyncio.sleep(pause)
 

@@ -1,29 +1,23 @@
-"""Where the relay learns which bots to relay: the one place that knows how pairings are kept."""
+"""Where the relay learns which bots to relay: from the pairings that no webhook was set for."""
 
 import asyncio
-import importlib
 from collections.abc import Sequence
 from typing import Any
 
-from local.dev.settings import REAL_TELEGRAM
+from cli.context import Operator
+from cli.stage import local_stage
 from local.relay import Pairing, Pairings
+from manyclaw.telegram import relay_pairings
 
 
-def pairing_source(stack: dict[str, Any]) -> Pairings | None:
-    """A provider of the pairings with the real Telegram, read with the operator's keys of stack.json.
-
-    Expects `manyclaw.telegram.pairing.paired_bots(stack)`, which returns objects with tenant, token, secret and
-    api_url. None if the product has no such function.
-    """
-    try:
-        module = importlib.import_module("manyclaw.telegram.pairing")
-        paired_bots = module.paired_bots
-    except (ImportError, AttributeError):
-        return None
+def pairing_source(stack: dict[str, Any]) -> Pairings:
+    """A provider of the relayed pairings, read with the operator's keys of stack.json."""
+    operator = Operator(local_stage(stack))
+    default_api_url = operator.stage.telegram_api_urls[0]
 
     def read() -> Sequence[Pairing]:
-        bots = (Pairing(bot.tenant, bot.token, bot.secret, bot.api_url.rstrip("/")) for bot in paired_bots(stack))
-        return [bot for bot in bots if bot.api_url == REAL_TELEGRAM]
+        found = relay_pairings(operator.table, operator.scopes, default_api_url)
+        return [Pairing(each.tenant, each.bot.token, each.secret, each.bot.api_url) for each in found]
 
     async def pairings() -> Sequence[Pairing]:
         return await asyncio.to_thread(read)

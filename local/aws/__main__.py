@@ -101,7 +101,19 @@ def main() -> int:
     from ministack.core import lambda_runtime
     from ministack.services import sqs
 
-    from local.aws import clock, code_cache, controls, function_logs, leading_keys, pool, queues, requests, scheduler, worker
+    from local.aws import (
+        clock,
+        code_cache,
+        controls,
+        function_logs,
+        leading_keys,
+        pool,
+        queues,
+        requests,
+        scheduler,
+        transport,
+        worker,
+    )
     from local.aws.checkpoint import Checkpoints, StateDamaged
 
     runtimes = dict(pair.split("=", 1) for pair in options.runtime)
@@ -115,6 +127,7 @@ def main() -> int:
     checkpoints.install()
     clock.install()
     leading_keys.install()
+    transport.install()
     queues.install()
     scheduler.install()
     requests.install()

@@ -103,7 +103,9 @@ class Checkpoints:
             if self._lambda_file:
                 self._parts["lambda"] = (self._folder / self._lambda_file).read_bytes()
         except (OSError, pickle.UnpicklingError, KeyError, EOFError, AttributeError, ImportError) as error:
-            raise StateDamaged(f"{path} cannot be read ({error}); move the state folder away to start afresh") from error
+            raise StateDamaged(
+                f"{path} cannot be read ({error}); move the state folder away to start afresh"
+            ) from error
         self._parts.update(whole["services"])
         CLOCK.offset = whole["clock_offset"]
         return dict(self._parts)
@@ -160,7 +162,8 @@ class Checkpoints:
             for record in lambda_svc._functions._data.values()
         ]
         mappings = [
-            {k: v for k, v in mapping.items() if k != "LastProcessingResult"} for _, _, mapping in lambda_svc._iter_all_esms()
+            {k: v for k, v in mapping.items() if k != "LastProcessingResult"}
+            for _, _, mapping in lambda_svc._iter_all_esms()
         ]
         layers = [
             (name, layer.get("next_version"), len(layer.get("versions", [])))
@@ -218,7 +221,9 @@ class Checkpoints:
     async def keep(self) -> None:
         """Take and write a checkpoint whenever something changed, until cancelled."""
         while True:
-            wait = min(MAX_INTERVAL_SECONDS, max(MIN_INTERVAL_SECONDS, self.stats["last_pause_ms"] * _PAUSE_SHARE / 1000))
+            wait = min(
+                MAX_INTERVAL_SECONDS, max(MIN_INTERVAL_SECONDS, self.stats["last_pause_ms"] * _PAUSE_SHARE / 1000)
+            )
             await asyncio.sleep(wait)
             if not _deploying() and activity.take():
                 try:

@@ -17,9 +17,9 @@ UNKNOWN = "\x00unknown"
 ITEM_ACTIONS = frozenset(
     f"dynamodb:{name}"
     for name in (
-        "GetItem PutItem UpdateItem DeleteItem ConditionCheckItem Query BatchGetItem BatchWriteItem "
-        "TransactGetItems TransactWriteItems"
-    ).split()
+        *("GetItem", "PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem", "Query"),
+        *("BatchGetItem", "BatchWriteItem", "TransactGetItems", "TransactWriteItems"),
+    )
 )
 
 # (table name or ARN, index name or None) -> the partition key's attribute name, or None if there is no such table.

@@ -31,7 +31,7 @@ class WorkerDied(Exception):
     """The process ended, or ran out of time, before it answered; the text is what Lambda would report."""
 
 
-class FunctionWorker(lambda_runtime.Worker):
+class FunctionWorker(lambda_runtime.Worker):  # type: ignore[misc]  # untyped base
     """See the module. MiniStack's pool calls `invoke`, and reads `in_use`, `last_used` and `_proc`."""
 
     # Set once by install().
@@ -40,6 +40,7 @@ class FunctionWorker(lambda_runtime.Worker):
     logs: FunctionLogs
     # Until the handler is imported; the pool lets only a few start at once.
     starting = True
+    _proc: subprocess.Popen[bytes] | None
     alive: int  # the read end of a pipe whose other end only this process holds
 
     def _spawn(self) -> None:
@@ -58,7 +59,7 @@ class FunctionWorker(lambda_runtime.Worker):
         reader, writer = os.pipe()
         log_reader, log_writer = os.pipe()
         try:
-            self._proc = subprocess.Popen(
+            process = subprocess.Popen(
                 [interpreter, "-B", "-u", str(_MAIN), str(writer), str(self.alive)],
                 cwd=code,
                 env=self._environment(code),
@@ -71,8 +72,9 @@ class FunctionWorker(lambda_runtime.Worker):
             os.close(writer)
             os.close(log_writer)
         self._close_pipes()
-        self._answers, self._log = reader, log_reader
-        for descriptor in (self._answers, self._log, self._proc.stdin.fileno()):
+        self._proc, self._answers, self._log = process, reader, log_reader
+        assert process.stdin is not None
+        for descriptor in (self._answers, self._log, process.stdin.fileno()):
             os.set_blocking(descriptor, False)
         handler = self.config.get("Handler", "")
         start = {"code": str(code), "layers": layers, "handler": handler}
@@ -161,6 +163,7 @@ class FunctionWorker(lambda_runtime.Worker):
         """Send one line, collect the log, and return the answer. The answer comes after all of its log, so the log is
         whole once the answer is read and the pipe is empty."""
         assert self._proc is not None
+        assert self._proc.stdin is not None
         pending = memoryview(json.dumps(message).encode() + b"\n")
         deadline = time.monotonic() + seconds
         answer, log = bytearray(), bytearray()

@@ -10,7 +10,7 @@ from local.dev.build import BuildFailed
 from local.dev.children import ChildFailed
 from local.dev.settings import Settings, SettingsError, read_settings
 from local.dev.state import StateError, StateFolder
-from local.dev.supervisor import Supervisor
+from local.dev.supervisor import SeedFailed, Supervisor
 
 
 def foreground(settings: Settings) -> int:
@@ -23,7 +23,7 @@ def foreground(settings: Settings) -> int:
         state.acquire()
         print("Starting manyclaw on this machine:", flush=True)
         asyncio.run(Supervisor(settings, state).run())
-    except (StateError, BuildFailed, ChildFailed) as error:
+    except (StateError, BuildFailed, ChildFailed, SeedFailed) as error:
         print(f"\nerror: {error}", file=sys.stderr, flush=True)
         return 1
     print("stopped; state saved", flush=True)

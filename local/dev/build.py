@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import sys
 import time
 import tomllib
@@ -73,6 +74,23 @@ def layer_platform(system: str, machine: str) -> str:
     if system == "Darwin":
         return "aarch64-apple-darwin" if arm else "x86_64-apple-darwin"
     return "aarch64-manylinux_2_28" if arm else "x86_64-manylinux_2_28"
+
+
+def project_uv() -> Path:
+    """uv from the bootstrap, else the one on PATH, which the bootstrap then used."""
+    own = ROOT / ".tools/uv/bin/uv"
+    return own if own.exists() else Path(shutil.which("uv") or "uv")
+
+
+def write_shims(folder: Path) -> None:
+    """Put `python3.13` (the one under .venv: pyenv's shim may be off) and uv into a folder for PATH."""
+    python = Path(getattr(sys, "_base_executable", "") or sys.executable)
+    for name, target in (("python3.13", python), ("uv", project_uv())):
+        link = folder / name
+        text = f'#!/bin/sh\nexec "{target}" "$@"\n'
+        if not link.exists() or link.read_text() != text:
+            link.write_text(text)
+            link.chmod(0o755)
 
 
 class Sam:
@@ -154,10 +172,15 @@ class Sam:
 
     def _environment(self) -> dict[str, str]:
         """The person's environment, with python3.13 and uv on PATH and no AWS account but the embedded one."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_", "VIRTUAL_ENV"))}
+        shims = self._state.path / "bin"
+        shims.mkdir(exist_ok=True)
+        write_shims(shims)
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_", "VIRTUAL_ENV"))
+        }
         return {
             **kept,
-            "PATH": os.pathsep.join([str(self._shims()), kept.get("PATH", os.defpath)]),
+            "PATH": os.pathsep.join([str(shims), kept.get("PATH", os.defpath)]),
             "SAM_CLI_TELEMETRY": "0",
             "MANYCLAW_LAYER_PLATFORM": layer_platform(platform.system(), platform.machine()),
             "AWS_ENDPOINT_URL": self._endpoint,
@@ -166,16 +189,3 @@ class Sam:
             "AWS_DEFAULT_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
-
-    def _shims(self) -> Path:
-        """A folder with `python3.13` (the one under .venv: pyenv's shim may be off) and the project's uv."""
-        folder = self._state.path / "bin"
-        folder.mkdir(exist_ok=True)
-        python = Path(getattr(sys, "_base_executable", "") or sys.executable)
-        for name, target in (("python3.13", python), ("uv", ROOT / ".tools/uv/bin/uv")):
-            link = folder / name
-            link.unlink(missing_ok=True)
-            if target.exists():
-                link.write_text(f'#!/bin/sh\nexec "{target}" "$@"\n')
-                link.chmod(0o755)
-        return folder

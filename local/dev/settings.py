@@ -25,6 +25,7 @@ class Settings:
     anthropic_base_url: str | None
     anthropic_api_key: str | None
     test_controls: bool
+    seed: bool
     template: Path
     stack_name: str
 
@@ -50,6 +51,7 @@ def read_settings(environ: dict[str, str] | None = None) -> Settings:
         anthropic_base_url=base.rstrip("/") if base else None,
         anthropic_api_key=key,
         test_controls=env.get("MANYCLAW_TEST_CONTROLS") == "1",
+        seed=env.get("MANYCLAW_SEED") != "0",
         template=(ROOT / (env.get("MANYCLAW_TEMPLATE") or "template.yaml")).resolve(),
         stack_name="manyclaw",
     )

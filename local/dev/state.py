@@ -53,7 +53,7 @@ class StateFolder:
         self._lock: Any = None
 
     def acquire(self) -> None:
-        """Make the folder and take its lock. Raises StateError if a stack runs on it; the lock ends with the process."""
+        """Make the folder and take its lock, which ends with the process. Raises StateError if a stack runs on it."""
         self.logs.mkdir(parents=True, exist_ok=True)
         self.path.chmod(0o700)
         self._lock = (self.path / "lock").open("a+")

@@ -3,12 +3,11 @@
 import asyncio
 import contextlib
 import importlib
-import importlib.util
-import inspect
+import logging
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Any
 
 from local.dev.build import Sam
@@ -20,7 +19,13 @@ from local.front_door import FrontDoor, serve
 from local.relay import Relay
 from local.relay_source import pairing_source
 
+logger = logging.getLogger("manyclaw.dev")
+
 _AGENT_WORKERS = 3  # kept warm, so that a few chats at once need no cold start
+
+
+class SeedFailed(Exception):
+    """The sample tenants could not be made."""
 
 
 class Supervisor:
@@ -64,8 +69,8 @@ class Supervisor:
         self.stack = self._describe(outputs, operator, endpoint, telegram, model)
         self._step = "warm functions"
         await asyncio.to_thread(provisioner.warm, dict.fromkeys(provisioner.function_names(), 1))
-        self._step = None
         await self._seed()
+        self._step = None
         self.state.write_json("stack.json", self.stack)
         self._background(provisioner, outputs)
         print(self.banner(time.monotonic() - started), flush=True)
@@ -152,15 +157,14 @@ class Supervisor:
         }
 
     async def _seed(self) -> None:
-        if importlib.util.find_spec("local.seed") is None:
+        if not self.settings.seed:
             return
-        seed: Callable[[dict[str, Any]], Any] | None = getattr(importlib.import_module("local.seed"), "seed", None)
-        if seed is None:
-            return
-        if inspect.iscoroutinefunction(seed):
-            await seed(self.stack)
-        else:
-            await asyncio.to_thread(seed, self.stack)
+        self._step = "the sample tenants"
+        try:
+            await asyncio.to_thread(importlib.import_module("local.seed").seed, self.stack)
+        except Exception as error:
+            logger.exception("planting the sample tenants failed")
+            raise SeedFailed(f"the sample tenants could not be planted: {error}") from error
 
     def _background(self, provisioner: Provisioner, outputs: dict[str, str]) -> None:
         agent = outputs.get("AgentFunctionName")

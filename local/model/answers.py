@@ -22,7 +22,7 @@ MAX_LENGTH = 200_000
 
 _USE_TOOL = re.compile(r"^\s*use tool (?P<name>[\w-]{1,64})\s*(?P<input>\{.*\})?\s*$", re.I | re.M)
 _TIME_IN = re.compile(
-    r"(?:what time is it|what(?:'|’)s the time|time now|который час|сколько времени|几点).{0,12}?"
+    r"(?i:what time is it|what(?:'|’)s the time|time now|который час|сколько времени|几点).{0,12}?"
     r"(?P<zone>[A-Z][A-Za-z]+(?:/[A-Za-z_+-]+){1,2}|UTC)"
     r"|(?P<zone_first>[A-Z][A-Za-z]+(?:/[A-Za-z_]+){1,2}).{0,8}几点"
 )

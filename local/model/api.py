@@ -11,13 +11,15 @@ from local.model.errors import ModelApiError, invalid
 from local.model.faults import Fault, Faults
 from local.model.messages import Message, answer, check_context, new_id
 from local.model.stream import events
-from local.model.validation import check_headers, check_request
+from local.model.validation import api_key, check_headers, check_request
 
 MODELS = {
+    "claude-opus-5-5": "Claude Opus 5.5",
+    "claude-sonnet-5-5": "Claude Sonnet 5.5",
+    "claude-haiku-5-5": "Claude Haiku 5.5",
+    "claude-opus-4-8": "Claude Opus 4.8",
     "claude-opus-4-7": "Claude Opus 4.7",
-    "claude-opus-4-6": "Claude Opus 4.6",
     "claude-sonnet-4-6": "Claude Sonnet 4.6",
-    "claude-sonnet-4-5": "Claude Sonnet 4.5",
     "claude-haiku-4-5": "Claude Haiku 4.5",
 }
 
@@ -41,13 +43,13 @@ class Api:
         """One answer, whole or streamed."""
         raw = (await request.read()).decode("utf-8", "replace")
         request_id = new_id("req")
-        call = self._calls.open(request_id, request.headers.get("x-api-key", ""), raw)
+        call = self._calls.open(request_id, api_key(request.headers), raw)
         try:
             key = check_headers(request.headers)
             call.request = _json(raw)
             checked = check_request(call.request)
             fault = self._faults.take(raw)
-            await self._faults.wait(fault)
+            await self._faults.wait(fault, lambda: _gone(request))
             error = fault.error() if fault else None
             if error:
                 raise error
@@ -57,7 +59,7 @@ class Api:
             response = _refusal(error, request_id)
             call.completed = True
             return response
-        if request.transport is None or request.transport.is_closing():
+        if _gone(request):
             call.status = 0
             return web.Response()
         message = answer(checked, key, self._cache)
@@ -91,7 +93,7 @@ class Api:
             for number, event in enumerate(events(message), start=1):
                 await response.write(event)
                 if number == pause:
-                    await self._faults.hold()
+                    await self._faults.hold(lambda: _gone(request))
                 if number == drop:
                     return _cut_off(request, response)
             await response.write_eof()
@@ -124,6 +126,10 @@ class Api:
         ]
         body = {"data": listed, "has_more": False, "first_id": listed[0]["id"], "last_id": listed[-1]["id"]}
         return web.json_response(body, headers={"request-id": request_id})
+
+
+def _gone(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()
 
 
 def _json(raw: str) -> Any:

@@ -1,10 +1,15 @@
 """Failures made on purpose: the next calls fail, wait, or break off in the middle of their stream."""
 
 import asyncio
+import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from local.model.errors import ModelApiError
+
+_LOOK_EVERY = 0.05
+"""Seconds between looks at whether a held call's client is still there."""
 
 
 @dataclass(slots=True)
@@ -16,7 +21,8 @@ class Fault:
     status, retry_after
         The refusal; without a status the call goes on after its delay or hold.
     delay_seconds, hold
-        Wait this long, or until ``POST /_sim/release``, before anything is answered.
+        Wait this long, or until ``POST /_sim/release``, before anything is answered. A held call whose client leaves
+        is given up: nothing is served or billed.
     drop_after_events
         Cut the TCP connection after so many events of the stream; the tokens are spent by then.
     hold_after_events
@@ -79,19 +85,22 @@ class Faults:
                 return fault
         return None
 
-    async def wait(self, fault: Fault | None) -> None:
+    async def wait(self, fault: Fault | None, gone: Callable[[], bool]) -> None:
         """Sit out the latency and the fault's delay or hold."""
         if self.latency:
             await asyncio.sleep(self.latency)
         if fault and fault.delay_seconds:
             await asyncio.sleep(fault.delay_seconds)
         if fault and fault.hold:
-            await self.hold()
+            await self.hold(gone)
 
-    async def hold(self) -> None:
-        """Wait for the release."""
+    async def hold(self, gone: Callable[[], bool]) -> None:
+        """Wait for the release, or until the client is gone."""
+        released = self._released
         self.held += 1
         try:
-            await self._released.wait()
+            while not (released.is_set() or gone()):
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(released.wait(), _LOOK_EVERY)
         finally:
             self.held -= 1

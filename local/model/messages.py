@@ -66,7 +66,7 @@ def answer(request: dict[str, Any], key: str, cache: PromptCache) -> Message:
     stop, sequence = ("tool_use" if reply.calls else "end_turn"), None
     content, stop, sequence = _stopped(content, stop, request.get("stop_sequences") or [])
     content, stop = _cut(content, stop, request["max_tokens"])
-    tokens = max(1, sum(block_tokens(block) for block in content))
+    tokens = max(min(1, request["max_tokens"]), sum(block_tokens(block) for block in content))
     return Message(new_id("msg"), request["model"], content, stop, sequence, _usage(prompt, tokens))
 
 

@@ -11,6 +11,7 @@ _FIELDS = frozenset(
         "cache_control",
         "container",
         "context_management",
+        "diagnostics",
         "inference_geo",
         "max_tokens",
         "mcp_servers",
@@ -20,6 +21,7 @@ _FIELDS = frozenset(
         "output_config",
         "output_format",
         "service_tier",
+        "speed",
         "stop_sequences",
         "stream",
         "system",
@@ -29,26 +31,35 @@ _FIELDS = frozenset(
         "tools",
         "top_k",
         "top_p",
+        "user_profile_id",
     }
 )
 _BLOCKS = {
     "user": frozenset({"text", "image", "document", "tool_result", "search_result"}),
     "assistant": frozenset({"text", "tool_use", "thinking", "redacted_thinking"}),
+    "system": frozenset({"text"}),
 }
+
+
+def api_key(headers: Any) -> str:
+    """The key that a request carries, in either of its places, or ""."""
+    return str(headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ").strip())
 
 
 def check_headers(headers: Any) -> str:
     """The API key of the request. Raises `ModelApiError` 401 without one, 400 without ``anthropic-version``."""
-    key = headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ").strip()
+    key = api_key(headers)
     if not key:
         raise ModelApiError(401, "x-api-key header is required")
     if not headers.get("anthropic-version"):
         raise invalid("anthropic-version: header is required")
-    return str(key)
+    return key
 
 
 def check_request(request: Any, *, counting: bool = False) -> dict[str, Any]:
     """The request itself, its messages of one role in a row joined as Anthropic joins them.
+
+    A ``cache_control`` of the whole request becomes a breakpoint at its last block.
 
     Raises `ModelApiError` 400 (404 for an unknown model).
     """
@@ -67,12 +78,16 @@ def check_request(request: Any, *, counting: bool = False) -> dict[str, Any]:
     limit = request.get("max_tokens", 1)
     if not isinstance(limit, int) or isinstance(limit, bool):
         raise invalid("max_tokens: Input should be a valid integer")
-    if limit < 1:
-        raise invalid("max_tokens: Input should be greater than or equal to 1")
+    if limit < 0:
+        raise invalid("max_tokens: Input should be greater than or equal to 0")
     _check_tools(request)
     _check_system(request.get("system"))
     messages = _joined(request["messages"])
     _check_pairs(messages)
+    if request.get("cache_control"):
+        messages[-1]["content"][-1:] = [
+            {**block, "cache_control": request["cache_control"]} for block in messages[-1]["content"][-1:]
+        ]
     checked = {**request, "messages": messages}
     _check_breakpoints(checked)
     return checked
@@ -139,7 +154,7 @@ def _message(place: int, message: Any, *, last: bool) -> tuple[str, list[dict[st
         raise invalid(f"messages.{place}: Input should be a valid dictionary")
     role, content = message.get("role"), message.get("content")
     if role not in _BLOCKS:
-        raise invalid(f"messages.{place}.role: Input should be 'user' or 'assistant'")
+        raise invalid(f"messages.{place}.role: Input should be 'user', 'assistant' or 'system'")
     if not isinstance(content, (str, list)):
         raise invalid(f"messages.{place}.content: Field required")
     if not content and not (last and role == "assistant"):

@@ -87,8 +87,8 @@ class BotApi:
         if fault is None:
             return self._answer(call, *await self._result(call.method, bot, arguments))
         result = await self._result(call.method, bot, arguments) if fault.after_accepting else None
-        await self._faults.wait(fault)
-        if fault.drop:
+        await self._faults.wait(fault, lambda: _gone(request))
+        if fault.drop or _gone(request):
             call.status = 0
             if request.transport:
                 request.transport.abort()
@@ -127,3 +127,7 @@ class BotApi:
             error = BotApiError(404, "Not Found") if bot else BotApiError(401, "Unauthorized")
             return web.json_response(error.body(), status=error.status)
         return web.Response(body=found[2], content_type="application/octet-stream")
+
+
+def _gone(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()

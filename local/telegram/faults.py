@@ -1,10 +1,15 @@
 """Failures made on purpose: the next calls of a method answer with an error, late, or only when told."""
 
 import asyncio
+import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from local.telegram.errors import PREFIXES, BotApiError
+
+_LOOK_EVERY = 0.05
+"""Seconds between looks at whether a held call's client is still there."""
 
 
 @dataclass(slots=True)
@@ -18,7 +23,8 @@ class Fault:
     status, description, retry_after
         The answer; no status means that the call goes on as usual (after its delay or hold).
     delay_seconds, hold
-        Wait this long, or until ``POST /_sim/release``.
+        Wait this long, or until ``POST /_sim/release``. A held call whose client leaves never reached Telegram,
+        unless it was to be held after accepting.
     after_accepting
         Carry the call out first, then wait and fail: the message is there, but the caller never hears so.
     drop
@@ -101,13 +107,17 @@ class Faults:
                 return fault
         return None
 
-    async def wait(self, fault: Fault) -> None:
-        """Sit out the fault's delay or hold."""
+    async def wait(self, fault: Fault, gone: Callable[[], bool]) -> None:
+        """Sit out the fault's delay or hold; a hold ends, too, when the client is gone."""
         if fault.delay_seconds:
             await asyncio.sleep(fault.delay_seconds)
-        if fault.hold:
-            self.held += 1
-            try:
-                await self._released.wait()
-            finally:
-                self.held -= 1
+        if not fault.hold:
+            return
+        released = self._released
+        self.held += 1
+        try:
+            while not (released.is_set() or gone()):
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(released.wait(), _LOOK_EVERY)
+        finally:
+            self.held -= 1

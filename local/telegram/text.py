@@ -35,7 +35,7 @@ ENTITY_TYPES = frozenset(
     }
 )
 _TYPED = re.compile(
-    r"(?P<bot_command>(?<![\w/])/[A-Za-z0-9_]{1,64}(?:@[A-Za-z0-9_]{3,32})?)"
+    r"(?P<bot_command>(?<![\w/<])/[A-Za-z0-9_]{1,64}(?:@[A-Za-z0-9_]{3,32})?)"
     r"|(?P<email>[\w.+-]+@[\w-]+\.[A-Za-z]{2,})"
     r"|(?P<mention>(?<![\w@])@[A-Za-z0-9_]{3,32})"
     r"|(?P<url>https?://[^\s<>\"]+[^\s<>\".,;:!?)\]])"

@@ -24,13 +24,9 @@ function showBots() {
       avatar.setAttribute("aria-hidden", "true");
       paintAvatar(avatar, bot.name, bot.username);
       const names = element("span", "names");
-      names.append(element("span", "bot-name", bot.name), element("span", "muted", `@${bot.username}`));
+      const note = bot.connected ? "" : " · no webhook set";
+      names.append(element("span", "bot-name", bot.name), element("span", "muted", `@${bot.username}${note}`));
       button.append(avatar, names);
-      if (!bot.connected) {
-        const tag = element("span", "tag", "no webhook");
-        tag.title = "Nothing listens to this bot by webhook; its updates wait for getUpdates.";
-        button.append(tag);
-      }
       button.addEventListener("click", () => chooseBot(bot.username, true));
       const item = element("li");
       item.append(button);
@@ -108,7 +104,8 @@ function openChat() {
   at("talk-name").textContent = state.bot.name;
   at("talk-user").textContent = `@${state.bot.username}`;
   paintAvatar(at("talk-avatar"), state.bot.name, state.bot.username);
-  at("text").placeholder = `Message ${state.bot.name} as ${state.person.first_name}`;
+  at("text").placeholder = `Write as ${state.person.first_name}`;
+  fitText();
   clearLog();
   setTyping(0);
   const { bot, person } = state;

@@ -71,18 +71,16 @@ class Pairing:
         return f"https://t.me/{self.username}"
 
 
+def pairing_of(row: dict[str, Any]) -> Pairing:
+    """The pairing that a row ``PAIRING#telegram`` holds."""
+    named = {name: str(row[name]) for name in Pairing.__dataclass_fields__ if name != "bot_id"}
+    return Pairing(bot_id=int(row["bot_id"]), **named)
+
+
 def load_pairing(scope: TenantScope) -> Pairing | None:
     """The tenant's pairing, read consistently."""
     answer = scope.clients.dynamodb.get_item(TableName=scope.table, Key=scope.key(PAIRING).wire(), ConsistentRead=True)
-    if "Item" not in answer:
-        return None
-    return pairing_of(from_item(dict(answer["Item"])))
-
-
-def pairing_of(row: dict[str, Any]) -> Pairing:
-    """A row ``PAIRING#telegram`` as a pairing."""
-    named = {name: str(row[name]) for name in Pairing.__dataclass_fields__ if name != "bot_id"}
-    return Pairing(bot_id=int(row["bot_id"]), **named)
+    return pairing_of(from_item(dict(answer["Item"]))) if "Item" in answer else None
 
 
 def open_bot(scope: TenantScope, pairing: Pairing, default_api_url: str) -> Bot:

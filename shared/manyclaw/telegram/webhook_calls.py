@@ -23,7 +23,7 @@ def set_webhook(bot: Bot, url: str, secret: str, *, allow_relay: bool) -> str:
     Returns
     -------
     str
-        ``url``; or "" when Telegram could not reach it and, with ``allow_relay``, the bot was left to a relay.
+        ``url``; or "" when the real Telegram cannot reach it and, with ``allow_relay``, the bot was left to a relay.
 
     Raises
     ------
@@ -45,9 +45,6 @@ def set_webhook(bot: Bot, url: str, secret: str, *, allow_relay: bool) -> str:
     try:
         _patiently(bot, "setWebhook", arguments)
     except TelegramRefused as error:
-        if error.code == 400 and allow_relay:
-            _patiently(bot, "deleteWebhook", {"drop_pending_updates": False})
-            return ""
         raise BadInput(
             f"Telegram does not take the webhook {url}: {error.description}.",
             hint="It needs an https address that can be reached from the internet.",

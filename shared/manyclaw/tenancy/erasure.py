@@ -1,7 +1,7 @@
 """Deleting a tenant: all that it said and stored goes; what it owes stays.
 
 The order makes every interruption harmless and every repetition safe: first nothing new can come in (status
-``deleting``, then the webhook's row), then the outside is told, then files, secrets and conversations go, and the
+``deleting``, then the webhook's row), then the outside is told, then secrets, files and conversations go, and the
 registry's row, by which the deletion can be found and repeated, goes last. The ledger and the day counters are kept
 for the last invoice; they hold token counts and costs, never a word of a conversation.
 """
@@ -74,12 +74,14 @@ def erase(
     scope = registry.scopes.open(found)
     report = ErasureReport(found, dry_run)
     report.webhook = registry.table.get(f"WEBHOOK#{found}") is not None
+    report.secrets = [name for name in SECRETS if get_secret(scope, name) is not None]
     if not dry_run:
         registry.mark_deleting(found)
         registry.table.delete(f"WEBHOOK#{found}")
         report.notes += disconnect(scope)
+        for name in SECRETS:
+            delete_secret(scope, name)
     _objects(scope, report)
-    _secrets(scope, report)
     _conversations(scope, report)
     _own_rows(scope, report)
     report.kept_usage_rows = len(_rows(scope, scope.part("USAGE", "").pk))
@@ -118,13 +120,6 @@ def _delete_versions(scope: TenantScope, found: list[dict[str, Any]]) -> None:
                 f"({first.get('Key')}: {first.get('Code')}).",
                 hint="Delete the tenant again.",
             )
-
-
-def _secrets(scope: TenantScope, report: ErasureReport) -> None:
-    for name in SECRETS:
-        there = get_secret(scope, name) is not None if report.dry_run else delete_secret(scope, name)
-        if there:
-            report.secrets.append(name)
 
 
 def _conversations(scope: TenantScope, report: ErasureReport) -> None:

@@ -1,0 +1,93 @@
+"""Telegram and Anthropic having a bad day: nothing lost, nothing twice, the books right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.integration.world import Person, World
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 429, "retry_after": 1},
+        {"status": 502},
+        {"status": 500, "times": 3},
+    ],
+    ids=lambda fault: str(fault["status"]),
+)
+def test_telegram_refuses_for_a_while(world: World, fault: dict[str, Any]) -> None:
+    acme, ann = world.customer(), Person.new()
+    world.telegram("POST", "faults", {"method": "sendMessage", "bot": acme.username, "times": 1, **fault})
+    assert "hello" in world.ask(acme, ann, "hello")
+    assert len(world.answers(acme, ann.id)) == 1
+    assert len(world.model_calls(acme)) == 1
+    world.check_books(acme)
+
+
+def test_telegram_wants_a_longer_pause_than_one_attempt_can_wait(world: World) -> None:
+    acme, ann = world.customer(), Person.new()
+    fault = {"method": "sendMessage", "bot": acme.username, "times": 1, "status": 429, "retry_after": 40}
+    world.telegram("POST", "faults", fault)
+    world.say(acme, ann, "hello")
+    world.until("the refusal", lambda: world.calls_to_telegram(acme, "sendMessage"))
+
+    def answered() -> bool:
+        world.aws("POST", "clock", {"advance_seconds": 5})
+        return bool(world.answers(acme, ann.id))
+
+    world.until("the answer", answered, 30)
+    assert len(world.model_calls(acme)) == 1
+    world.check_books(acme)
+
+
+def test_a_person_who_blocked_the_bot_stops_nobody_else(world: World) -> None:
+    acme, ann, bob = world.customer(), Person.new(), Person.new("Bob")
+    fault = {"method": "sendMessage", "bot": acme.username, "times": 1, "status": 403}
+    world.telegram("POST", "faults", {**fault, "description": "Forbidden: bot was blocked by the user"})
+    world.say(acme, ann, "hello")
+    world.until("the refusal", lambda: world.calls_to_telegram(acme, "sendMessage"))
+    assert "hi" in world.ask(acme, bob, "hi")
+    assert "back again" in world.ask(acme, ann, "back again")
+    assert len(world.calls_to_telegram(acme, "sendMessage")) == 3
+    world.check_books(acme)
+
+
+@pytest.mark.parametrize("status", [529, 500, 429])
+def test_the_model_is_busy_for_a_moment(world: World, status: int) -> None:
+    # A definite refusal costs nothing: the same call is made again
+    acme, ann = world.customer(), Person.new()
+    world.model("POST", "faults", {"times": 2, "status": status})
+    assert "hello" in world.ask(acme, ann, "hello")
+    assert len(world.ledger(acme)) == 1
+    world.check_books(acme)
+
+
+def test_the_model_is_busy_for_longer_than_one_attempt_waits(world: World) -> None:
+    acme, ann = world.customer(), Person.new()
+    world.model("POST", "faults", {"times": 5, "status": 529})
+    assert "hello" in world.ask(acme, ann, "hello", 90)
+    assert len(world.answers(acme, ann.id)) == 1
+    world.check_books(acme, refused=1)
+
+
+def test_the_models_stream_breaks_off(world: World) -> None:
+    # What may have been served and billed stays listed; the answer comes from a further call
+    acme, ann = world.customer(), Person.new()
+    world.model("POST", "faults", {"times": 1, "drop_after_events": 3})
+    assert "hello" in world.ask(acme, ann, "hello")
+    assert len(world.answers(acme, ann.id)) == 1
+    world.check_books(acme, unsettled=1)
+
+
+def test_an_overlay_may_not_choose_a_model_without_a_price(world: World) -> None:
+    from manyclaw.errors import BadInput
+    from manyclaw.tenancy import save_overlay
+
+    acme = world.customer()
+    with pytest.raises(BadInput, match="is not a model of this gateway"):
+        save_overlay(acme.scope, "model: claude-unpriced\n", world.operator.gateway, world.operator.tools)
