@@ -53,7 +53,7 @@ def load_stage(name: str) -> Stage:
     NotFound
         Nothing is known of it: the embedded stack is not up, or samconfig.toml does not name it.
     """
-    return local_stage(_stack_file()) if name == LOCAL else _deployed_stage(name, ROOT / "samconfig.toml")
+    return local_stage(stack_file()) if name == LOCAL else _deployed_stage(name, ROOT / "samconfig.toml")
 
 
 def state_folder() -> Path:
@@ -61,7 +61,8 @@ def state_folder() -> Path:
     return (ROOT / (os.environ.get("MANYCLAW_STATE") or ".manyclaw")).resolve()
 
 
-def _stack_file() -> dict[str, Any]:
+def stack_file() -> dict[str, Any]:
+    """The content of stack.json. Raises ``NotFound`` when the stack is not up, ``Misconfigured`` when it is no JSON."""
     path = state_folder() / "stack.json"
     try:
         stack: dict[str, Any] = json.loads(path.read_text())

@@ -1,19 +1,53 @@
 """How many workers a function gets on a machine with few cores.
 
 Lambda starts an environment for every invocation that finds none free. On two cores, two hundred webhooks at once
-would be two hundred Pythons importing at the same time, and all of them would time out. Here an invocation first waits
-a moment for a worker to become free, and only a few workers start at once; the pool still grows for as long as
-invocations wait, so functions that wait for a network run as many at once as they need.
+would be two hundred Pythons importing at the same time, and all of them would time out. Here an invocation waits for a
+worker as long as that is likely to be quicker than starting one, and only a few start at once. The pool still grows
+for as long as invocations wait, so functions that wait for a network run as many at once as they need.
 """
 
 import os
 import threading
 import time
+from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 _PATIENCE_SECONDS = 0.02
 _RECHECK_SECONDS = 0.05
 _LONGEST_WAIT_SECONDS = 60.0  # then one more worker is started whatever the load: no caller may wait for ever
+_NEWEST_SHARE = 0.2
+
+
+@dataclass
+class Pace:
+    """What a function's last invocations and starts took, seconds, as moving averages; None before the first."""
+
+    invocation: float | None = None
+    start: float | None = None
+
+    def saw_invocation(self, seconds: float) -> None:
+        """Count one invocation in."""
+        self.invocation = _blend(self.invocation, seconds)
+
+    def saw_start(self, seconds: float) -> None:
+        """Count one start in."""
+        self.start = _blend(self.start, seconds)
+
+
+def _blend(average: float | None, seconds: float) -> float:
+    return seconds if average is None else average + _NEWEST_SHARE * (seconds - average)
+
+
+def worth_starting(pace: Pace, *, workers: int, waiting: int, waited: float) -> bool:
+    """Whether one more worker would serve sooner than those there are."""
+    if workers == 0:
+        return True
+    if waited < _PATIENCE_SECONDS:
+        return False
+    if pace.start is None or pace.invocation is None:
+        return True
+    return waited > pace.start or waiting * pace.invocation / workers > pace.start
 
 
 class Pool:
@@ -24,7 +58,9 @@ class Pool:
 
         self._runtime = lambda_runtime
         self._starting_at_once = starting_at_once
-        self._changed = threading.Condition(lambda_runtime._lock)
+        self._released: dict[str, threading.Condition] = {}  # by function, all over MiniStack's one lock
+        self._paces: dict[str, Pace] = {}
+        self._waiting: Counter[str] = Counter()
 
     def acquire(
         self, name: str, config: Any, code_zip: bytes, qualifier: str = "$LATEST", max_concurrency: int | None = None
@@ -32,30 +68,53 @@ class Pool:
         """A worker for the caller alone, and how it was got ("reused" or "spawn")."""
         key = self._runtime._worker_key(name, config, qualifier)
         began = time.monotonic()
-        with self._changed:
-            while True:
-                workers = self._runtime._workers.setdefault(key, [])
-                free = next((worker for worker in workers if not worker.in_use), None)
-                if free is not None:
-                    free.in_use, free.last_used = True, time.time()
-                    return free, "reused"
-                waited = time.monotonic() - began
-                starting = sum(1 for pool in self._runtime._workers.values() for worker in pool if worker.starting)
-                patient = bool(workers) and waited < _PATIENCE_SECONDS
-                if waited > _LONGEST_WAIT_SECONDS or not (patient or starting >= self._starting_at_once):
-                    worker = self._runtime._worker_class_for(config)(name, config, code_zip)
-                    worker.in_use, worker.last_used = True, time.time()
-                    workers.append(worker)
-                    return worker, "spawn"
-                self._changed.wait(_PATIENCE_SECONDS - waited if patient else _RECHECK_SECONDS)
+        with self._runtime._lock:
+            released = self._released.setdefault(key, threading.Condition(self._runtime._lock))
+            self._waiting[key] += 1
+            try:
+                while True:
+                    workers = self._runtime._workers.setdefault(key, [])
+                    free = next((worker for worker in workers if not worker.in_use), None)
+                    if free is not None:
+                        free.lease()
+                        return free, "reused"
+                    waited = time.monotonic() - began
+                    if self._may_start(key, len(workers), waited):
+                        worker = self._runtime._worker_class_for(config)(name, config, code_zip)
+                        worker.pool_key = key
+                        worker.lease()
+                        workers.append(worker)
+                        return worker, "spawn"
+                    patience = _PATIENCE_SECONDS - waited
+                    released.wait(patience if patience > 0 else _RECHECK_SECONDS)
+            finally:
+                self._waiting[key] -= 1
+
+    def _may_start(self, key: str, workers: int, waited: float) -> bool:
+        if waited > _LONGEST_WAIT_SECONDS:
+            return True
+        starting = sum(worker.starting for pool in self._runtime._workers.values() for worker in pool)
+        pace = self._paces.setdefault(key, Pace())
+        return starting < self._starting_at_once and worth_starting(
+            pace, workers=workers, waiting=self._waiting[key], waited=waited
+        )
 
     def release(self, worker: Any) -> None:
         """Give a worker back."""
         if worker is None:
             return
-        with self._changed:
+        with self._runtime._lock:
+            pace = self._paces.setdefault(worker.pool_key, Pace())
+            leased = time.time() - worker.last_used
+            if worker.start_seconds is not None:
+                # The first invocation loads what later ones find loaded: that belongs to the start.
+                pace.saw_start(max(worker.start_seconds, leased - (pace.invocation or leased)))
+                worker.start_seconds = None
+            else:
+                pace.saw_invocation(leased)
             worker.in_use, worker.last_used = False, time.time()
-            self._changed.notify()
+            if worker.pool_key in self._released:
+                self._released[worker.pool_key].notify()
 
 
 def install() -> None:

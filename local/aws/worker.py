@@ -40,12 +40,15 @@ class FunctionWorker(lambda_runtime.Worker):  # type: ignore[misc]  # untyped ba
     logs: FunctionLogs
     # Until the handler is imported; the pool lets only a few start at once.
     starting = True
+    start_seconds: float | None = None  # how long its last start took, until the pool has seen it
+    pool_key = ""
     _proc: subprocess.Popen[bytes] | None
     alive: int  # the read end of a pipe whose other end only this process holds
 
     def _spawn(self) -> None:
         """Start the process and import the handler. Raises WorkerDied if that fails."""
         self._discard_tmpdir()
+        began = time.monotonic()
         self._tmpdir = tempfile.mkdtemp(prefix=f"{self.func_name}-")
         runtime = self.config.get("Runtime", "")
         interpreter = self.runtimes.get(runtime)
@@ -80,6 +83,7 @@ class FunctionWorker(lambda_runtime.Worker):  # type: ignore[misc]  # untyped ba
         start = {"code": str(code), "layers": layers, "handler": handler}
         answer, log = self._exchange(start, _INIT_SECONDS)
         self.starting = False
+        self.start_seconds = time.monotonic() - began
         self.logs.write(self.func_name, "init", log)
         if answer.get("status") != "ready":
             self._end()
@@ -155,6 +159,25 @@ class FunctionWorker(lambda_runtime.Worker):  # type: ignore[misc]  # untyped ba
             self.starting = False
             self.logs.write(self.func_name, request_id, log)
             return {**answer, "cold_start": cold, "log": log.rstrip("\n")}
+
+    def lease(self) -> None:
+        """Note that someone has it. Call it under the pool's lock."""
+        self.in_use, self.last_used = True, time.time()
+
+    def warm_up(self) -> None:
+        """Start and invoke with an empty event, which functions take as: load what the first real one will need.
+        Raises WorkerDied if the handler cannot be imported; an empty event that a handler refuses is no failure."""
+        with self._lock:
+            self._spawn()
+            seconds = float(self.config.get("Timeout", 3))
+            request = {
+                "event": {},
+                "request_id": "warm-up",
+                "arn": self.config.get("FunctionArn", ""),
+                "timeout": seconds,
+            }
+            _, log = self._exchange(request, seconds)
+            self.logs.write(self.func_name, "warm-up", log)
 
     _answers = -1
     _log = -1

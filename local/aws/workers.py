@@ -1,6 +1,7 @@
 """The stack's execution environments: which there are, and having some ready before they are needed."""
 
 import concurrent.futures
+import os
 import time
 from typing import Any
 
@@ -25,14 +26,19 @@ def workers() -> list[dict[str, Any]]:
 
 
 def warm(wanted: dict[str, int]) -> dict[str, str]:
-    """Have at least this many workers of each function with the handler imported; returns errors by function."""
+    """Have at least this many workers of each function, each invoked once; returns errors by function."""
     from ministack.services import lambda_svc
 
     records = {record["config"]["FunctionName"]: record for record in list(lambda_svc._functions._data.values())}
     failed = {name: "no such function" for name in wanted if name not in records}
-    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
-        jobs = {name: pool.submit(_warm_one, records[name], count) for name, count in wanted.items() if name in records}
-    for name, job in jobs.items():
+    with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        jobs = [
+            (name, pool.submit(_warm_one, records[name], count))
+            for name, count in wanted.items()
+            if name in records
+            for _ in range(count)
+        ]
+    for name, job in jobs:
         error = job.exception()
         if error:
             failed[name] = str(error)
@@ -40,20 +46,25 @@ def warm(wanted: dict[str, int]) -> dict[str, str]:
 
 
 def _warm_one(record: dict[str, Any], count: int) -> None:
+    """Start one more worker unless there are `count`. Never leases a warm one: it must stay free for a message."""
     from ministack.core import lambda_runtime
     from ministack.core.responses import set_request_account_id, set_request_region
 
     config = record["config"]
+    name = config["FunctionName"]
     account, region = lambda_runtime._account_region_from_function_config(config)
     set_request_account_id(account)
     set_request_region(region)
-    leased = []
+    key = lambda_runtime._worker_key(name, config, "$LATEST")
+    with lambda_runtime._lock:
+        workers = lambda_runtime._workers.setdefault(key, [])
+        if len(workers) >= count:
+            return
+        worker = lambda_runtime._worker_class_for(config)(name, config, record["code_zip"])
+        worker.pool_key = key
+        worker.lease()
+        workers.append(worker)
     try:
-        # Leased all at once, so that each is another one; an idle warm one counts.
-        for _ in range(count):
-            worker, _how = lambda_runtime.acquire_worker(config["FunctionName"], config, record["code_zip"])
-            leased.append(worker)
-            lambda_runtime.ensure_spawned(worker)
+        worker.warm_up()
     finally:
-        for worker in leased:
-            lambda_runtime.release_worker(worker)
+        lambda_runtime.release_worker(worker)

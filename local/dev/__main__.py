@@ -6,15 +6,16 @@ import logging
 import sys
 
 from local.dev.background import bring_down, bring_up
-from local.dev.build import BuildFailed
-from local.dev.children import ChildFailed
 from local.dev.settings import Settings, SettingsError, read_settings
-from local.dev.state import StateError, StateFolder
-from local.dev.supervisor import SeedFailed, Supervisor
 
 
 def foreground(settings: Settings) -> int:
     """Run until Ctrl-C or SIGTERM."""
+    # Not needed, and slow to import, for --detach and --down.
+    from local.dev.build import BuildFailed
+    from local.dev.children import ChildFailed
+    from local.dev.state import StateError, StateFolder
+    from local.dev.supervisor import SeedFailed, Supervisor
     from local.parent import watch
 
     watch()

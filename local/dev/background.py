@@ -6,9 +6,8 @@ import subprocess
 import sys
 import time
 
-from local.dev.children import tail
 from local.dev.settings import ROOT, Settings
-from local.dev.state import StateFolder
+from local.dev.state import StateFolder, tail
 
 _READY_SECONDS = 600.0
 _STOP_SECONDS = 30.0

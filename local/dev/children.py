@@ -10,6 +10,7 @@ from pathlib import Path
 import aiohttp
 
 from local.dev.settings import ROOT
+from local.dev.state import tail
 from local.parent import VARIABLE
 
 _FIRST_PAUSE_SECONDS = 0.5
@@ -98,10 +99,3 @@ class Child:
         for descriptor in (self._alive, self._held):
             with contextlib.suppress(OSError):
                 os.close(descriptor)
-
-
-def tail(path: Path, lines: int = 25) -> str:
-    """The last lines of a log."""
-    if not path.exists():
-        return f"(no log at {path})"
-    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])

@@ -43,6 +43,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def tail(path: Path, lines: int = 25) -> str:
+    """The last lines of a log."""
+    if not path.exists():
+        return f"(no log at {path})"
+    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
+
+
 class StateFolder:
     """One stack's state. `acquire` must be called before anything else writes to it."""
 

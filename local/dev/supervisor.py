@@ -68,11 +68,14 @@ class Supervisor:
         await self._wait_for_simulators()
         self.stack = self._describe(outputs, operator, endpoint, telegram, model)
         self._step = "warm functions"
-        await asyncio.to_thread(provisioner.warm, dict.fromkeys(provisioner.function_names(), 1))
+        names = await asyncio.to_thread(provisioner.function_names)
+        agent = outputs.get("AgentFunctionName")
+        counts = {name: _AGENT_WORKERS if name == agent else 1 for name in names}
+        await asyncio.to_thread(provisioner.warm, counts)
         await self._seed()
         self._step = None
         self.state.write_json("stack.json", self.stack)
-        self._background(provisioner, outputs)
+        self._start_relay()
         print(self.banner(time.monotonic() - started), flush=True)
 
     def _start_children(self) -> tuple[str, str, str]:
@@ -166,10 +169,7 @@ class Supervisor:
             logger.exception("planting the sample tenants failed")
             raise SeedFailed(f"the sample tenants could not be planted: {error}") from error
 
-    def _background(self, provisioner: Provisioner, outputs: dict[str, str]) -> None:
-        agent = outputs.get("AgentFunctionName")
-        if agent:
-            self._tasks.append(asyncio.create_task(asyncio.to_thread(provisioner.warm, {agent: _AGENT_WORKERS})))
+    def _start_relay(self) -> None:
         source = pairing_source(self.stack) if self.settings.public_url is None else None
         # With TELEGRAM_API_URL set, that server stands for Telegram and delivers by webhook itself.
         if source and self.settings.telegram_api_url in (None, REAL_TELEGRAM):

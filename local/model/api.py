@@ -1,5 +1,6 @@
 """``/v1/messages``, ``/v1/messages/count_tokens`` and ``/v1/models``."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -59,6 +60,9 @@ class Api:
             response = _refusal(error, request_id)
             call.completed = True
             return response
+        except asyncio.CancelledError:  # a server that ends the handler of a client who left
+            call.status = 0
+            raise
         if _gone(request):
             call.status = 0
             return web.Response()

@@ -1,5 +1,6 @@
 """``/bot{token}/{method}`` and ``/file/bot{token}/{path}``."""
 
+import asyncio
 import inspect
 import json
 import re
@@ -87,7 +88,11 @@ class BotApi:
         if fault is None:
             return self._answer(call, *await self._result(call.method, bot, arguments))
         result = await self._result(call.method, bot, arguments) if fault.after_accepting else None
-        await self._faults.wait(fault, lambda: _gone(request))
+        try:
+            await self._faults.wait(fault, lambda: _gone(request))
+        except asyncio.CancelledError:  # a server that ends the handler of a client who left
+            call.status = 0
+            raise
         if fault.drop or _gone(request):
             call.status = 0
             if request.transport:

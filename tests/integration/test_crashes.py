@@ -8,13 +8,19 @@ from tests.integration.world import Person, World
 
 pytestmark = pytest.mark.integration
 
-RECOVERY = 60.0
+HELD = 25.0
+"""Seconds after which the queue gives the message of a dead process back: more than the agent's pulse asks for."""
 
 
 def _kill_when_held(world: World) -> None:
     world.until("the request to be held", lambda: world.aws("GET", "held")["held"] > 0)
-    assert world.kill_agents() >= 1
+    _kill(world)
     world.aws("POST", "release")
+
+
+def _kill(world: World) -> None:
+    assert world.kill_agents() >= 1
+    world.pass_time(HELD)
 
 
 def test_killed_before_the_model_call(world: World) -> None:
@@ -24,7 +30,7 @@ def test_killed_before_the_model_call(world: World) -> None:
     world.say(acme, ann, "hello")
     _kill_when_held(world)
     # Then the next attempt answers; the call that never went out stays listed as unsettled
-    world.until("the answer", lambda: world.answers(acme, ann.id), RECOVERY)
+    world.until("the answer", lambda: world.answers(acme, ann.id))
     assert len(world.model_calls(acme)) == 1
     world.check_books(acme, unsettled=1)
 
@@ -34,9 +40,9 @@ def test_killed_during_the_model_call(world: World) -> None:
     world.model("POST", "faults", {"times": 1, "hold": True})
     world.say(acme, ann, "hello")
     world.until("the model to be asked", lambda: world.model_calls(acme))
-    assert world.kill_agents() >= 1
+    _kill(world)
     world.model("POST", "release")
-    world.until("the answer", lambda: world.answers(acme, ann.id), RECOVERY)
+    world.until("the answer", lambda: world.answers(acme, ann.id))
     world.check_books(acme, unsettled=1)
     assert len(world.answers(acme, ann.id)) == 1
 
@@ -49,28 +55,27 @@ def test_killed_between_answer_and_send(world: World) -> None:
     world.say(acme, ann, "hello")
     _kill_when_held(world)
     # Then the answer is sent without asking the model again
-    world.until("the answer", lambda: world.answers(acme, ann.id), RECOVERY)
+    world.until("the answer", lambda: world.answers(acme, ann.id))
     assert len(world.model_calls(acme)) == 1
     assert len(world.answers(acme, ann.id)) == 1
     world.check_books(acme)
 
 
 def test_killed_during_send(world: World) -> None:
-    # Given a turn that is killed while Telegram holds the second of three parts, not yet taken
+    # Given an answer in parts, and the same answer killed while Telegram holds its first part, not yet taken
     acme, ann = world.customer("max_tokens: 8000"), Person.new()
     world.say(acme, ann, "long 9000")
-    world.until("the first part", lambda: world.answers(acme, ann.id), RECOVERY)
+    world.until("the first part", lambda: world.answers(acme, ann.id))
     whole = world.until("all parts", lambda: got if len("".join(got := world.answers(acme, ann.id))) >= 8_900 else None)
     bob = Person.new("Bob")
     world.telegram("POST", "faults", {"method": "sendMessage", "bot": acme.username, "times": 1, "hold": True})
     world.say(acme, bob, "long 9000")
     world.until("the send to be held", lambda: world.telegram("GET", "health")["held"] > 0)
-    assert world.kill_agents() >= 1
+    _kill(world)
+    world.until("Telegram to see the line drop", lambda: world.telegram("GET", "health")["held"] == 0)
     world.telegram("DELETE", "faults")
     # Then every part arrives once, in order, and the model was asked once for each person
-    parts = world.until(
-        "all parts", lambda: got if len(got := world.answers(acme, bob.id)) >= len(whole) else None, RECOVERY
-    )
+    parts = world.until("all parts", lambda: got if len(got := world.answers(acme, bob.id)) >= len(whole) else None)
     assert parts == whole
     assert len(world.model_calls(acme)) == 2
     world.check_books(acme)
@@ -84,7 +89,7 @@ def test_killed_between_a_tool_and_the_next_call(world: World) -> None:
     world.say(acme, ann, "what time is it in Asia/Tokyo")
     _kill_when_held(world)
     # Then the settled call is not made again and the tool's result is the journalled one
-    world.until("the answer", lambda: world.answers(acme, ann.id), RECOVERY)
+    world.until("the answer", lambda: world.answers(acme, ann.id))
     assert len(world.model_calls(acme)) == 2
     world.check_books(acme)
 
@@ -100,8 +105,8 @@ def test_a_turn_that_always_dies_is_given_up_and_the_user_is_told_once(world: Wo
         nonlocal killed
         if len(world.model_calls(acme)) > killed:
             killed += world.kill_agents()
-        else:
-            world.aws("POST", "clock", {"advance_seconds": 5})
+        elif not world.agents():
+            world.pass_time(5)
         return bool(world.answers(acme, ann.id))
 
     world.until("the apology", told, 120)
@@ -110,8 +115,10 @@ def test_a_turn_that_always_dies_is_given_up_and_the_user_is_told_once(world: Wo
     dlq = world.stack["outputs"]["InboundDlqUrl"]
 
     def dead() -> bool:
-        world.aws("POST", "clock", {"advance_seconds": 30})
-        got = world.operator.stage.clients.sqs.receive_message(QueueUrl=dlq, VisibilityTimeout=0)
+        world.pass_time(30)
+        got = world.operator.stage.clients.sqs.receive_message(
+            QueueUrl=dlq, VisibilityTimeout=0, MaxNumberOfMessages=10
+        )
         return any(acme.id in message["Body"] for message in got.get("Messages", []))
 
     world.until("the dead letter", dead, 30)

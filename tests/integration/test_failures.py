@@ -37,7 +37,7 @@ def test_telegram_wants_a_longer_pause_than_one_attempt_can_wait(world: World) -
     world.until("the refusal", lambda: world.calls_to_telegram(acme, "sendMessage"))
 
     def answered() -> bool:
-        world.aws("POST", "clock", {"advance_seconds": 5})
+        world.pass_time(5)
         return bool(world.answers(acme, ann.id))
 
     world.until("the answer", answered, 30)

@@ -131,6 +131,11 @@ class World:
         answers: list[str] = self.until(f"an answer to {text!r}", lambda: self.answers(to, person.id)[before:], seconds)
         return answers[0]
 
+    def repeat(self, to: Customer, update_id: int) -> int:
+        """Telegram posts an update once more; gives the webhook's status."""
+        again = self.telegram("POST", f"updates/{update_id}/redeliver", {"bot": to.username})
+        return int(again["status"])
+
     def calls_to_telegram(self, by: Customer, method: str) -> list[dict[str, Any]]:
         log = self.telegram("GET", "log?since=0")
         return [call for call in log if call["bot"] == by.username and call["method"] == method]
@@ -158,7 +163,7 @@ class World:
 
         self.until(f"{unsettled} unsettled and {refused} refused rows: {self.ledger(of)}", closed, 15)
         rows = [row for row in self.ledger(of) if row.state == "settled"]
-        served = {call["request_id"]: call for call in self.model_calls(of) if call["completed"]}
+        served = {call["request_id"]: call for call in self.model_calls(of) if _served(call)}
         for row in rows:
             assert row.request_id in served, f"the ledger has a call that the model never served: {row}"
             assert row.tokens == _tokens(served[row.request_id]["usage"])
@@ -182,7 +187,12 @@ class World:
         working = self.agents()
         for worker in working:
             os.kill(worker["pid"], signal.SIGKILL)
+        self.until("the dead to be buried", lambda: not self.agents())
         return len(working)
+
+    def pass_time(self, seconds: float) -> None:
+        """Move the clock by which the queue gives a message back."""
+        self.aws("POST", "clock", {"advance_seconds": seconds})
 
     def heal(self) -> None:
         """Take back every fault and hold."""
@@ -192,6 +202,10 @@ class World:
         self.model("POST", "release")
         self.model("POST", "latency", {"seconds": 0})
         self.aws("POST", "release")
+
+
+def _served(call: dict[str, Any]) -> bool:
+    return bool(call["completed"]) and call["status"] == 200
 
 
 def _tokens(usage: dict[str, Any]) -> Tokens:

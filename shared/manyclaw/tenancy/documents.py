@@ -12,6 +12,8 @@ from pydantic import BaseModel, ValidationError
 from manyclaw.errors import BadInput
 
 MAX_DOCUMENT_BYTES = 256 * 1024
+MAX_DEPTH = 32
+"""How deep a document may nest. libyaml composes recursively: a quarter of a megabyte of brackets ends the process."""
 
 
 class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]
@@ -58,6 +60,7 @@ def parse[Model: BaseModel](name: str, text: str | bytes, model: type[Model]) ->
         raise InvalidDocument(name, [Problem(1, "", f"it is larger than {MAX_DOCUMENT_BYTES // 1024} KB")])
     try:
         source = text.decode("utf-8") if isinstance(text, bytes) else text
+        _check_shape(name, source)
         node = yaml.compose(source, Loader=_Loader)
         values = yaml.load(source, Loader=_Loader) if node is not None else {}  # noqa: S506
     except UnicodeDecodeError as error:
@@ -68,6 +71,8 @@ def parse[Model: BaseModel](name: str, text: str | bytes, model: type[Model]) ->
         raise InvalidDocument(name, [Problem(mark.line + 1 if mark else 1, "", str(error.problem))]) from None
     except (yaml.YAMLError, ValueError, ArithmeticError, RecursionError) as error:
         raise InvalidDocument(name, [Problem(1, "", f"it cannot be read as YAML ({error})")]) from None
+    if values is None:
+        values = {}
     if not isinstance(values, dict):
         raise InvalidDocument(name, [Problem(1, "", "it must be a mapping of keys to values")])
     doubled = _doubled_keys(node, "")
@@ -78,6 +83,28 @@ def parse[Model: BaseModel](name: str, text: str | bytes, model: type[Model]) ->
     except ValidationError as error:
         problems = [_problem(node, model, dict(each)) for each in error.errors(include_url=False)]
         raise InvalidDocument(name, sorted(problems, key=lambda problem: problem.line)) from None
+
+
+_OPENING = (
+    yaml.BlockMappingStartToken,
+    yaml.BlockSequenceStartToken,
+    yaml.FlowMappingStartToken,
+    yaml.FlowSequenceStartToken,
+)
+_CLOSING = (yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken)
+
+
+def _check_shape(name: str, source: str) -> None:
+    """Refuse, token by token, what would grow or recurse without bound when it is composed: aliases and depth."""
+    depth = 0
+    for token in yaml.scan(source, Loader=_Loader):
+        if isinstance(token, yaml.AliasToken):
+            problem = Problem(token.start_mark.line + 1, "", "aliases (*name) cannot be used here")
+            raise InvalidDocument(name, [problem])
+        depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
+        if depth > MAX_DEPTH:
+            problem = Problem(token.start_mark.line + 1, "", f"it nests deeper than {MAX_DEPTH} levels")
+            raise InvalidDocument(name, [problem])
 
 
 def _problem(root: Any, model: type[BaseModel], error: dict[str, Any]) -> Problem:

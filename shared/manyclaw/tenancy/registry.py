@@ -129,7 +129,7 @@ class Registry:
             yield from page.tenants
 
     def suspend(self, tenant: str) -> Tenant:
-        """Stop serving a tenant. It holds from the next turn on; messages that come meanwhile are not answered.
+        """Stop serving a tenant. It holds from the next turn on; whoever writes meanwhile is told so.
 
         Raises
         ------

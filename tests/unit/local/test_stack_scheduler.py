@@ -1,0 +1,45 @@
+"""EventBridge Scheduler's occurrences, zones and context attributes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from local.aws.scheduler import LAST, due_occurrence, substitute
+
+CREATED = datetime(2026, 11, 1, 9, 0, tzinfo=UTC).timestamp()
+
+
+def test_at_is_read_in_the_schedules_time_zone() -> None:
+    schedule = {
+        "ScheduleExpression": "at(2026-11-02T08:00:00)",
+        "ScheduleExpressionTimezone": "Europe/Berlin",
+        "CreationDate": CREATED,
+    }
+    due = datetime(2026, 11, 2, 7, 0, tzinfo=UTC).timestamp()
+    assert due_occurrence(schedule, due - 1) is None
+    assert due_occurrence(schedule, due) == due
+
+
+def test_at_is_not_fired_twice_also_after_a_restart() -> None:
+    due = datetime(2026, 11, 2, 8, 0, tzinfo=UTC).timestamp()
+    schedule = {"ScheduleExpression": "at(2026-11-02T08:00:00)", "CreationDate": CREATED, LAST: due}
+    assert due_occurrence(schedule, due + 86_400) is None
+
+
+def test_rate_gives_the_newest_occurrence_once() -> None:
+    schedule = {"ScheduleExpression": "rate(5 minutes)", "CreationDate": CREATED}
+    assert due_occurrence(schedule, CREATED + 299) is None
+    assert due_occurrence(schedule, CREATED + 300) == CREATED + 300
+    assert due_occurrence(schedule, CREATED + 1000) == CREATED + 900
+    assert due_occurrence({**schedule, LAST: CREATED + 900}, CREATED + 1000) is None
+
+
+def test_context_attributes_are_substituted_and_other_text_stays() -> None:
+    text = substitute(
+        '{"at":"<aws.scheduler.scheduled-time>","id":"<aws.scheduler.execution-id>",'
+        '"n":"<aws.scheduler.attempt-number>","arn":"<aws.scheduler.schedule-arn>","x":"<aws.other>"}',
+        arn="arn:s",
+        occurrence=CREATED,
+        execution="abc",
+    )
+    assert text == '{"at":"2026-11-01T09:00:00Z","id":"abc","n":"1","arn":"arn:s","x":"<aws.other>"}'
