@@ -133,13 +133,13 @@ class Journal:
             "expires_at": int((now + KEEP).timestamp()),
         }
         put = {"TableName": self._scope.table, "Item": to_item(item), "ConditionExpression": "attribute_not_exists(pk)"}
-        check = {
+        mine = {
             "TableName": self._scope.table,
             "Key": self._key().wire(),
             "ConditionExpression": "attempt = :attempt",
             "ExpressionAttributeValues": to_item({":attempt": record.attempt}),
         }
-        self._transact([{"ConditionCheck": check}, {"Put": put}, *with_items])
+        self._transact([{"ConditionCheck": mine}, self._tenant_stays(), {"Put": put}, *with_items])
         return replace(record, steps=(*record.steps, step))
 
     def commit_answer(self, record: TurnRecord, parts: list[str], with_items: list[dict[str, Any]]) -> TurnRecord:
@@ -148,7 +148,7 @@ class Journal:
             record, "SET #state = :answered, parts = :parts, sent = :none",
             {":answered": "answered", ":parts": parts, ":none": 0},
         )  # fmt: skip
-        self._transact([change, *with_items])
+        self._transact([change, self._tenant_stays(), *with_items])
         return replace(record, state="answered", parts=tuple(parts), sent=0)
 
     def mark_sent(self, record: TurnRecord, message_id: int | None) -> TurnRecord:
@@ -166,6 +166,18 @@ class Journal:
         """Close the turn: ``failed`` when given up, ``delivered`` when the rest can never be delivered."""
         self._update(record, "SET #state = :state, note = :note", {":state": state, ":note": note[:500]})
         return replace(record, state=state)
+
+    def _tenant_stays(self) -> dict[str, Any]:
+        """Whatever holds somebody's words is not written any more once the tenant's deletion has begun."""
+        return {
+            "ConditionCheck": {
+                "TableName": self._scope.table,
+                "Key": self._scope.key("META").wire(),
+                "ConditionExpression": "attribute_exists(sk) AND #status <> :deleting",
+                "ExpressionAttributeNames": {"#status": "status"},
+                "ExpressionAttributeValues": to_item({":deleting": "deleting"}),
+            }
+        }
 
     def _change(self, record: TurnRecord, expression: str, values: dict[str, Any]) -> dict[str, Any]:
         return {"Update": self._arguments(record, expression, values)}
