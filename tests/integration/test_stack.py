@@ -72,7 +72,7 @@ def test_strangers_servers_are_used_and_the_state_outlives_every_process(environ
     assert world.model_calls(acme)[0]["api_key_last4"] == "-key"
     taken = world.aws("GET", "checkpoint")["taken"]
     world.pass_time(0)
-    world.until("a checkpoint after that", lambda: world.aws("GET", "checkpoint")["taken"] > taken)
+    world.until("a checkpoint after that", lambda: world.aws("GET", "checkpoint")["written"] > taken)
     before = [row for row in world.ledger(acme) if row.state == "settled"]
 
     # When every process of it is killed at once
@@ -87,6 +87,7 @@ def test_strangers_servers_are_used_and_the_state_outlives_every_process(environ
     # Then it comes back with the conversation, the books and the pairing
     start(environment)
     again = World(_stack(environment))
+    acme = again.again(acme)
     assert "Theodora" in again.ask(acme, ann, "what is my name")
     assert before[0] in again.ledger(acme)
     again.check_books(acme)
@@ -95,6 +96,7 @@ def test_strangers_servers_are_used_and_the_state_outlives_every_process(environ
     stop(environment)
     start(environment)
     last = World(_stack(environment))
+    acme = last.again(acme)
     assert "Theodora" in last.ask(acme, ann, "what is my name")
     assert len(last.ledger(acme)) == 3
     last.check_books(acme)

@@ -56,6 +56,14 @@ class Runtime:
             self._key = (time.monotonic() + KEY_SECONDS, str(answer["Parameter"].get("Value", "")))
         return self._key[1]
 
+    def warm(self) -> None:
+        """Load what the first turn would have to load: the model's SDK and the AWS clients' models."""
+        import anthropic  # noqa: F401
+        import boto3.dynamodb.types  # noqa: F401
+
+        for service in ("sts", "dynamodb", "s3", "ssm", "sqs"):
+            self.clients.get(service)
+
     def forget_key(self) -> None:
         """The key was refused: read it again at its next use."""
         self._key = None
