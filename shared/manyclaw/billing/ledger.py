@@ -150,8 +150,8 @@ def refuse(scope: TenantScope, call: Call, reason: str) -> None:
     }
     items = [{"Update": row}]
     if call.hold:
-        for key in (user_key(scope, call.day, call.user), total_key(scope, call.day)):
-            items.append({"Update": _spend(scope, key, Usage(), call.hold)})
+        held_in = (user_key(scope, call.day, call.user), total_key(scope, call.day))
+        items += [{"Update": _spend(scope, key, Usage(), call.hold)} for key in held_in]
     try:
         transact(scope.clients.dynamodb, items)
     except TransactionRefused as refused:
