@@ -143,9 +143,9 @@ def markup(
 def verify(ctx: typer.Context, period: _Period = "", first: _From = "", last: _To = "", tenant: _Tenant = "") -> None:
     """Recompute a period from the ledger and compare counters, prices, CSV files and, with an admin key, Anthropic.
 
-    Calls that began and never settled are listed one by one. Exit code 1 when anything differs.
-
     Example: manyclaw billing verify --period 2026-11
+
+    Calls that began and never settled are listed one by one. Exit code 1 when anything differs.
     """
     from manyclaw.billing import read_report
     from manyclaw.billing import verify as verify_books

@@ -59,9 +59,9 @@ def set_(
 ) -> None:
     """Add a price from a day on. What was settled before keeps its price.
 
-    All five classes are asked for: none is guessed from another.
-
     Example: manyclaw rates set claude-x --input 3 --output 15 --cache-read 0.3 --cache-write-5m 3.75 --cache-write-1h 6
+
+    All five classes are asked for: none is guessed from another.
     """
     from manyclaw.billing import PriceChange, change_price
     from manyclaw.tenancy import read_gateway_config, save_gateway_config

@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from manyclaw.billing.quota import quotas as quotas
     from manyclaw.billing.quota import read_limits as read_limits
     from manyclaw.billing.quota import set_limits as set_limits
+    from manyclaw.billing.rate_card import PriceChange as PriceChange
+    from manyclaw.billing.rate_card import change_price as change_price
+    from manyclaw.billing.rate_card import unpriced_tenants as unpriced_tenants
     from manyclaw.billing.reports import COLUMNS as COLUMNS
     from manyclaw.billing.reports import ROLLUP_COLUMNS as ROLLUP_COLUMNS
     from manyclaw.billing.reports import ReportRow as ReportRow
@@ -89,6 +92,7 @@ else:
             "Markups": "tenants",
             "OpenCall": "verify",
             "OverLimit": "reservations",
+            "PriceChange": "rate_card",
             "Quota": "quota",
             "ROLLUP_COLUMNS": "reports",
             "ReportRow": "reports",
@@ -107,6 +111,7 @@ else:
             "billed_tenants": "tenants",
             "billed_tokens": "anthropic_bill",
             "by_tenant": "reports",
+            "change_price": "rate_card",
             "claim_warning": "notices",
             "closed_days": "nightly",
             "closes_at": "reports",
@@ -130,6 +135,7 @@ else:
             "tell_once": "notices",
             "to_csv": "reports",
             "total_key": "counters",
+            "unpriced_tenants": "rate_card",
             "usage_by_day": "counters",
             "usage_by_source": "counters",
             "usage_report": "counters",

@@ -55,9 +55,7 @@ def change_price(text: str, change: PriceChange, today: date) -> str:
                 hint=f"A change begins today ({today}, UTC) or later.",
             )
         if any(rates.from_ == change.first for rates in known.rates):
-            raise BadInput(
-                f"{change.model} has a price from {change.first} on.", hint="Edit config.yaml to correct it."
-            )
+            raise BadInput(f"{change.model} has a price from {change.first} on.", hint="Edit config.yaml.")
     lines = text.splitlines(keepends=True)
     models = _value(yaml.compose(text, Loader=yaml.SafeLoader), "models")
     if known:
@@ -101,7 +99,7 @@ def _only_added(before: GatewayConfig, after: GatewayConfig, change: PriceChange
 
 def unpriced_tenants(scopes: Iterable[TenantScope], gateway: GatewayConfig, day: date) -> dict[str, str]:
     """Tenants whose model has no price on ``day``, with that model: their bots do not run."""
-    found = {}
+    found: dict[str, str] = {}
     for scope in scopes:
         stored = read_overlay(scope)
         try:

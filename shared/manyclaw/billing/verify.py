@@ -140,10 +140,10 @@ class Verifier:
             for name, usage in sums.items()
             if name[0] == "csv" and name[1] in self._reported
         }
-        held: dict[Name, Usage] = {
+        reported: dict[Name, Usage] = {
             ("csv", day, model): usage for (day, whose, model), usage in self._csv.items() if whose == tenant
         }
-        self._compare(tenant, expected, held)
+        self._compare(tenant, expected, reported)
         for day in sorted({name[1] for name in sums if name[0] == "csv"} - self._reported):
             if closes_at(date.fromisoformat(day)) <= self._now:
                 self._differ(tenant, f"csv {day}", "used", "no file")
