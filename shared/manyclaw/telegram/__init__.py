@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from manyclaw.telegram.bot import Bot as Bot
     from manyclaw.telegram.bot import TelegramRefused as TelegramRefused
     from manyclaw.telegram.bot import TelegramUnavailable as TelegramUnavailable
+    from manyclaw.telegram.init_data import WebAppUser as WebAppUser
+    from manyclaw.telegram.init_data import verify_init_data as verify_init_data
     from manyclaw.telegram.intake import Intake as Intake
     from manyclaw.telegram.pairing import Pairing as Pairing
     from manyclaw.telegram.pairing import load_pairing as load_pairing
@@ -38,6 +40,7 @@ else:
             "Relayed": "relay",
             "TelegramRefused": "bot",
             "TelegramUnavailable": "bot",
+            "WebAppUser": "init_data",
             "channel_status": "pairing_status",
             "is_public": "webhook_calls",
             "load_pairing": "pairing",
@@ -48,6 +51,7 @@ else:
             "relay_pairings": "relay",
             "split_message": "split",
             "unpair": "pairing",
+            "verify_init_data": "init_data",
             "webhook_address": "pairing",
         },
     )
