@@ -5,8 +5,8 @@ counters and journals the answer. A call that the API definitely turned down bec
 nothing. One that began and never settled stays ``begun``, for everyone to see: the model may have served it or not,
 and only Anthropic's bill can tell.
 
-Rows lie in ``{tenant}#LEDGER#{day}``, counters in ``{tenant}#USAGE`` as ``DAY#{day}#{model}``; days are UTC and are
-the day on which the call began.
+Rows lie in ``{tenant}#LEDGER#{day}``, counters in ``{tenant}#USAGE`` (``manyclaw.billing.counters``); days are UTC and
+are the day on which the call began.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from decimal import Decimal
 from typing import Any
 
 from manyclaw.aws import error_code, from_item, pages, to_item
-from manyclaw.billing.usage import TOKEN_ATTRIBUTES, Tokens
+from manyclaw.billing.counters import Usage, add_to, source_key, tokens_of, total_key, user_key
+from manyclaw.billing.usage import Tokens
 from manyclaw.tenancy import Key, Rates, TenantScope
 
 
@@ -87,7 +88,6 @@ def settle(scope: TenantScope, call: Call, done: Settlement, now: datetime) -> l
         "rates_version": done.rates.version,
         "cost_usd": done.cost,
     }
-    added = {"requests": 1, **done.tokens.as_attributes(), "tool_calls": done.tool_calls, "cost_usd": done.cost}
     return [
         {
             "Update": {
@@ -99,23 +99,20 @@ def settle(scope: TenantScope, call: Call, done: Settlement, now: datetime) -> l
                 "ExpressionAttributeValues": to_item({**{f":{k}": v for k, v in values.items()}, ":begun": "begun"}),
             }
         },
-        {
-            "Update": {
-                "TableName": scope.table,
-                "Key": scope.part("USAGE", f"DAY#{call.day}#{call.model}").wire(),
-                "UpdateExpression": "ADD "
-                + ", ".join(f"#{name} :{name}" for name in added)
-                + " SET #day = :day, #model = :model",
-                "ExpressionAttributeNames": {
-                    **{f"#{name}": name for name in added},
-                    "#day": "day",
-                    "#model": "model",
-                },
-                "ExpressionAttributeValues": to_item(
-                    {**{f":{k}": v for k, v in added.items()}, ":day": str(call.day), ":model": call.model}
-                ),
-            }
-        },
+        *_count(scope, call, done),
+    ]
+
+
+def _count(scope: TenantScope, call: Call, done: Settlement) -> list[dict[str, Any]]:
+    """The counters' share of a settlement. ``taken`` is what is used or reserved: limits are held against it."""
+    usage = Usage(1, done.tool_calls, done.tokens, done.cost)
+    taken: dict[str, int | Decimal] = {"taken_tokens": done.tokens.total, "taken_usd": done.cost}
+    day = {"day": str(call.day)}
+    model = {**day, "model": call.model, "source": call.source}
+    return [
+        {"Update": add_to(scope, source_key(scope, call.day, call.model, call.source), usage, model)},
+        {"Update": add_to(scope, user_key(scope, call.day, call.user), usage, {**day, "user": call.user}, **taken)},
+        {"Update": add_to(scope, total_key(scope, call.day), usage, day, **taken)},
     ]
 
 
@@ -135,48 +132,6 @@ def refuse(scope: TenantScope, call: Call, reason: str) -> None:
     except ClientError as error:
         if error_code(error) != "ConditionalCheckFailedException":
             raise
-
-
-@dataclass(frozen=True)
-class DayUsage:
-    """One tenant's use of one model on one UTC day: settled calls, tokens by class, USD."""
-
-    day: date
-    model: str
-    requests: int
-    tool_calls: int
-    tokens: Tokens
-    cost_usd: Decimal
-
-
-def usage_by_day(scope: TenantScope, first: date, last: date) -> list[DayUsage]:
-    """The day counters from ``first`` to ``last``, both included, by day and model."""
-    rows = pages(
-        scope.clients.dynamodb.query,
-        "Items",
-        TableName=scope.table,
-        KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
-        ExpressionAttributeValues=to_item(
-            {":pk": scope.part("USAGE", "").pk, ":first": f"DAY#{first}", ":last": f"DAY#{last}#~"}
-        ),
-        ConsistentRead=True,
-    )
-    return [_day_usage(from_item(row)) for row in rows]
-
-
-def _day_usage(row: dict[str, Any]) -> DayUsage:
-    return DayUsage(
-        day=date.fromisoformat(row["day"]),
-        model=row["model"],
-        requests=int(row.get("requests", 0)),
-        tool_calls=int(row.get("tool_calls", 0)),
-        tokens=_tokens(row),
-        cost_usd=Decimal(row.get("cost_usd", 0)),
-    )
-
-
-def _tokens(row: dict[str, Any]) -> Tokens:
-    return Tokens(**{name.removesuffix("_tokens"): int(row.get(name, 0)) for name in TOKEN_ATTRIBUTES})
 
 
 @dataclass(frozen=True)
@@ -217,7 +172,7 @@ def ledger_rows(scope: TenantScope, first: date, last: date) -> Iterator[LedgerR
                 user=row["user"],
                 source=row["source"],
                 began_at=row["began_at"],
-                tokens=_tokens(row),
+                tokens=tokens_of(row),
                 tool_calls=int(row.get("tool_calls", 0)),
                 request_id=row.get("request_id", ""),
                 cost_usd=Decimal(row.get("cost_usd", 0)),

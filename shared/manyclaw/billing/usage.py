@@ -39,6 +39,14 @@ class Tokens:
             cache_write_1h=hour,
         )
 
+    def __add__(self, other: Tokens) -> Tokens:
+        return Tokens(**{each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(self)})
+
+    @property
+    def total(self) -> int:
+        """All five classes together: what a limit in tokens counts."""
+        return self.prompt + self.output
+
     @property
     def prompt(self) -> int:
         """The whole prompt's tokens, cached or not: the context that the call used before its answer."""

@@ -5,6 +5,7 @@ It is touched with the caller's own credentials, never with a tenant's session, 
 ========================  ==========================================================================
 ``TENANT#{tenant}``       the registry: status, created_at, updated_at, display_name
 ``WEBHOOK#{tenant}``      what the webhook checks: secret_sha256 (hex), bot_id, updated_at, relayed?
+``BILLING#{tenant}``      limits, markups by day, deleted_at; kept when the tenant goes, for the last invoice
 ``BOT#{bot id}``          which tenant a Telegram bot is paired with
 ``TOKEN#…``, ``TOKENID#…``  API tokens, see ``manyclaw.access``
 ========================  ==========================================================================
@@ -109,6 +110,16 @@ class GatewayTable:
             ReturnValues="UPDATED_NEW",
         )
         return int(from_item(dict(answer["Attributes"]))["count"])
+
+    def merge(self, sk: str, values: Mapping[str, Any]) -> None:
+        """Set some attributes of a row and leave its others alone; makes the row if there is none."""
+        self._clients.dynamodb.update_item(
+            TableName=self._table,
+            Key=self._key(sk),
+            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+            ExpressionAttributeNames={f"#{name}": name for name in values},
+            ExpressionAttributeValues=to_item({f":{name}": value for name, value in values.items()}),
+        )
 
     def set_status(self, sk: str, status: str, now: str, *, even_deleting: bool = False) -> bool:
         """Change a row's status; False when there is no such row, or it is being deleted."""
