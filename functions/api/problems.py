@@ -58,7 +58,7 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None, **m
 
 
 def of_error(error: ManyclawError) -> JSONResponse:
-    """The problem document of one of our errors. What only the operator can mend is told to the log, not to the caller."""
+    """The problem document of one of our errors. What only the operator can mend is told to the log alone."""
     status = error.http_status
     if status == 500:
         log.error("api: %s", error)

@@ -14,11 +14,13 @@ from manyclaw.access import Principal, Scope
 from manyclaw.errors import BadInput, Forbidden, Refused
 from manyclaw.tenancy import Tenant
 
-_bearer = HTTPBearer(auto_error=False, description="An API token: `tk_{tenant}_{32 hex}`, or an operator's `op_{32 hex}`.")
+_bearer = HTTPBearer(
+    auto_error=False, description="An API token: `tk_{tenant}_{32 hex}`, or an operator's `op_{32 hex}`."
+)
 
 
 def source_of(request: Request) -> str:
-    """The caller's address as the HTTP API saw it; headers about it are the caller's own words and count for nothing."""
+    """The caller's address as the HTTP API saw it; headers about it are the caller's own words."""
     return request.client.host if request.client else ""
 
 
@@ -72,4 +74,3 @@ def operator(who: PrincipalParameter) -> Principal:
 UsageOf = Annotated[Tenant, Depends(with_scope(Scope.USAGE_READ))]
 ConfigOf = Annotated[Tenant, Depends(with_scope(Scope.CONFIG_WRITE))]
 AnythingOf = Annotated[Tenant, Depends(with_scope(None))]
-

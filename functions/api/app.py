@@ -1,0 +1,78 @@
+"""``/v1`` and ``/dashboard``: one FastAPI application behind Mangum."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from mangum import Mangum
+
+from functions.api import problems
+from functions.api.responses import install_openapi
+from functions.api.routes import operator, tenants
+from manyclaw.logs import configure_logging, fields
+
+log = configure_logging()
+
+_DESCRIPTION = """\
+What a tenant used and what it cost, its limits and its configuration.
+
+Send an API token as `Authorization: Bearer tk_…`. Days and times are UTC; amounts of money are exact decimal texts.
+Errors are problem documents (RFC 9457). Another tenant's id is answered like one that is not there."""
+
+
+def make_app() -> FastAPI:
+    """The application. Its interactive pages are off: they would load scripts from elsewhere."""
+    app = FastAPI(
+        title="manyclaw",
+        version="1",
+        description=_DESCRIPTION,
+        openapi_url="/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    problems.install(app)
+    app.include_router(tenants.router)
+    app.include_router(operator.router)
+    install_openapi(app)
+    app.middleware("http")(_logged)
+    return app
+
+
+async def _logged(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    """One line a request, and the headers that every answer has; no error leaves as anything but a problem."""
+    began = time.perf_counter()
+    try:
+        response = await call_next(request)
+    except Exception as error:  # the last resort: an error without a handler
+        response = problems.answer(error)
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    route = request.scope.get("route")
+    log.info(
+        "request",
+        extra=fields(
+            method=request.method,
+            route=getattr(route, "path", "none"),
+            tenant=str(request.path_params.get("tenant", ""))[:40],
+            status=response.status_code,
+            milliseconds=round((time.perf_counter() - began) * 1000, 1),
+        ),
+    )
+    return response
+
+
+app = make_app()
+_mangum = Mangum(app, lifespan="off")
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """An HTTP API event (payload 2.0) in, its answer out. An event without a request warms the process up."""
+    if "requestContext" not in event:
+        log.info("warm")
+        return {"statusCode": 204}
+    answer: dict[str, Any] = _mangum(event, context)
+    return answer
