@@ -10,6 +10,9 @@ from fastapi import FastAPI, Request, Response
 from mangum import Mangum
 
 from functions.api import problems
+from functions.api.dashboard import mini_app
+from functions.api.dashboard import router as dashboard
+from functions.api.dashboard.errors import error_page, wants_page
 from functions.api.responses import install_openapi
 from functions.api.routes import operator, tenants
 from manyclaw.logs import configure_logging, fields
@@ -34,12 +37,18 @@ def make_app() -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    problems.install(app)
-    app.include_router(tenants.router)
-    app.include_router(operator.router)
+    problems.install(app, _answer)
+    for each in (tenants, operator, mini_app, dashboard):
+        app.include_router(each.router)
     install_openapi(app)
     app.middleware("http")(_logged)
     return app
+
+
+def _answer(request: Request, error: Exception) -> Response:
+    """An error as a page for people, as a problem document for programs."""
+    document = problems.answer(error)
+    return error_page(request, document) if wants_page(request) else document
 
 
 async def _logged(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -48,7 +57,7 @@ async def _logged(request: Request, call_next: Callable[[Request], Awaitable[Res
     try:
         response = await call_next(request)
     except Exception as error:  # the last resort: an error without a handler
-        response = problems.answer(error)
+        response = _answer(request, error)
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     route = request.scope.get("route")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -118,11 +119,11 @@ def answer(error: Exception) -> JSONResponse:
     return of_http(error) if isinstance(error, HTTPException) else of_unexpected(error)
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error of ``app`` with a problem document."""
+def install(app: FastAPI, respond: Callable[[Request, Exception], Response]) -> None:
+    """Answer every error of ``app`` with what ``respond`` makes of it."""
 
-    async def handle(_: Request, error: Exception) -> JSONResponse:
-        return answer(error)
+    async def handle(request: Request, error: Exception) -> Response:
+        return respond(request, error)
 
     for kind in (ManyclawError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, handle)
