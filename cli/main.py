@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli import channels, config, stack, tenants, tokens, usage
+from cli import channels, config, quota, stack, tenants, tokens, usage
 from cli.context import Session, print_facts, session
 from cli.root import Root
 
@@ -19,6 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 tenants.app.add_typer(config.app, name="config")
+tenants.app.add_typer(quota.app, name="quota")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(channels.app, name="channels")
 app.add_typer(usage.app, name="usage")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,11 +12,11 @@ from typing import Any
 from manyclaw.agent.journal import Journal, Step, TurnRecord
 from manyclaw.agent.loading import Loaded
 from manyclaw.agent.model import Answer, ModelBusy, ModelInterrupted, ModelRefused, PromptTooLong, ask
-from manyclaw.agent.prompt import Frame, fit, frame, request, user_content
+from manyclaw.agent.prompt import Frame, fit, frame, longest_prompt, request, user_content
 from manyclaw.agent.runtime import Runtime
 from manyclaw.agent.texts import text
 from manyclaw.agent.tools import ToolContext, allowed, run_tool
-from manyclaw.billing import Call, Settlement, begin, refuse, settle
+from manyclaw.billing import Call, Settlement, Usage, Worst, begin, refuse, settle
 from manyclaw.errors import Misconfigured, Unavailable
 from manyclaw.logs import fields
 from manyclaw.sessions import Message, Transcript, append, index_row
@@ -29,6 +30,9 @@ MAX_CALLS = 16
 
 LEAST_SECONDS = 25.0
 """No call is begun with less of the process's time left; the queue brings the turn again."""
+
+_CLOCKS_DIFFER = 30
+"""Seconds after a process's last moment until its reservation may be released by others."""
 
 _PAUSES = (0.5, 2.0, 5.0)
 """Seconds between the tries of a call that was refused as busy, within one attempt."""
@@ -86,12 +90,16 @@ class Thinking:
             except ModelRefused as error:
                 log.error("model refused", extra=fields(tenant=self._scope.tenant, error=str(error)))
                 return self._give_up(None)
-            settled = settle(self._scope, call, self._settlement(stable, call, answer), datetime.now(UTC))
+            done = self._settlement(stable, call, answer)
+            settled = settle(self._scope, call, done, datetime.now(UTC))
             if answer.stop_reason == "tool_use" and answer.tool_uses:
                 step = Step("assistant", answer.content)
                 record = self._journal.add_step(record, step, datetime.now(UTC), settled)
+                self._close(call, done)
                 continue
-            return self._commit(record, transcript, said, answer, settled)
+            record = self._commit(record, transcript, said, answer, settled)
+            self._close(call, done)
+            return record
 
     def _finish_tools(self, record: TurnRecord | None, stable: Frame) -> TurnRecord | None:
         """Run the tools that the last answer asked for and that have no result in the journal yet."""
@@ -122,14 +130,15 @@ class Thinking:
             if self._seconds_left() < LEAST_SECONDS:
                 raise Unavailable("There is too little time left for another model call.", retry_after=1)
             if call is None:
-                record, call = self._begin(record, stable)
+                prompt = longest_prompt(body, said, transcript.context_tokens) if self._loaded.gate else 0
+                record, call = self._begin(record, stable, prompt)
             assert record is not None
             try:
                 answer = ask(self._runtime.settings.anthropic_base_url, key, body)
             except ModelBusy as error:
                 wait = max(pause or 0.0, error.retry_after or 0.0)
                 if pause is None or wait > 20:
-                    refuse(self._scope, call, str(error))
+                    self._refuse(call, error)
                     raise
                 self._runtime.sleep(wait)
             except ModelInterrupted:
@@ -138,7 +147,7 @@ class Thinking:
                 call = None
                 self._runtime.sleep(pause)
             except (ModelRefused, Misconfigured) as error:
-                refuse(self._scope, call, str(error))
+                self._refuse(call, error)
                 if isinstance(error, Misconfigured):
                     self._runtime.forget_key()
                 raise
@@ -146,19 +155,46 @@ class Thinking:
                 return record, call, answer
         raise AssertionError("unreachable")
 
-    def _begin(self, record: TurnRecord | None, stable: Frame) -> tuple[TurnRecord, Call]:
+    def _refuse(self, call: Call, error: Exception) -> None:
+        refuse(self._scope, call, str(error))
+        if self._loaded.gate:
+            self._loaded.gate.close(call.hold, Usage())
+
+    def _begin(self, record: TurnRecord | None, stable: Frame, prompt: int) -> tuple[TurnRecord, Call]:
+        """Write the call's ledger row, and its reservation where the tenant has limits, before it is made."""
         call = Call(
             turn=self._journal.turn,
             number=(record.calls if record else 0) + 1,
             model=stable.model,
-            user=str(self._message.sender_id or self._message.chat_id),
+            user=self._message.user,
             source="chat",
             began_at=datetime.now(UTC),
         )
         row = begin(self._scope, call)
-        if record is None:
-            return self._journal.claim(call.began_at, [row], calls=1), call
-        return self._journal.begin_call(record, row), call
+        begun: list[TurnRecord] = []
+
+        def write(reserved: list[dict[str, Any]]) -> None:
+            if record is None:
+                begun.append(self._journal.claim(call.began_at, [row, *reserved], calls=1))
+            else:
+                begun.append(self._journal.begin_call(record, row, reserved))
+
+        if self._loaded.gate is None:
+            write([])
+            return begun[0], call
+        worst = Worst.of(
+            self._loaded.gateway.rates(stable.model, call.day),
+            prompt,
+            stable.max_tokens,
+            hour_cache=stable.cache_ttl == "1h",
+        )
+        dead_by = int(time.time() + self._seconds_left()) + _CLOCKS_DIFFER
+        held = self._loaded.gate.reserve(call, worst, dead_by, write)
+        return begun[0], held
+
+    def _close(self, call: Call, done: Settlement) -> None:
+        if self._loaded.gate:
+            self._loaded.gate.close(call.hold, done.usage)
 
     def _settlement(self, stable: Frame, call: Call, answer: Answer) -> Settlement:
         self._facts["calls"] = call.number

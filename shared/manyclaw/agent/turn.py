@@ -14,12 +14,14 @@ from datetime import UTC, datetime
 from manyclaw.agent.delivery import deliver
 from manyclaw.agent.envelope import Envelope
 from manyclaw.agent.journal import Journal, TurnRecord
+from manyclaw.agent.limits import answer_over_limit, warn_owners
 from manyclaw.agent.loading import Loaded, load
 from manyclaw.agent.pulse import Pulse
 from manyclaw.agent.runtime import Runtime
 from manyclaw.agent.texts import text
 from manyclaw.agent.thinking import Thinking
 from manyclaw.aws import TransactionRefused
+from manyclaw.billing import OverLimit
 from manyclaw.errors import ManyclawError, Misconfigured, RetryableError
 from manyclaw.logs import fields
 from manyclaw.telegram import Bot, IncomingMessage, read_message, split_message
@@ -74,6 +76,7 @@ class _Turn:
         self._envelope = attempt.envelope
         self._pulse = pulse
         self._facts = facts
+        self._over: OverLimit | None = None
 
     def run(self) -> Outcome:
         message = read_message(self._envelope.update)
@@ -84,7 +87,7 @@ class _Turn:
         record = journal.load() if self._attempt.receives > 1 else None
         if record is not None and record.state in ("delivered", "failed"):
             return self._closed(record)
-        loaded = load(self._runtime, scope, message.conversation)
+        loaded = load(self._runtime, scope, message.conversation, message.user)
         ignored = self._ignored(loaded, message)
         if ignored or loaded.pairing is None:
             return Outcome(f"ignored: {ignored}")
@@ -99,6 +102,8 @@ class _Turn:
             record = self._answer(scope, journal, record, loaded, message, bot)
         self._pulse.stop_typing()
         record = deliver(journal, record, bot, message, self._runtime.sleep)
+        if loaded.gate:
+            warn_owners(scope, loaded.gate, loaded, bot, self._over)
         if self._facts.get("gave_up"):
             journal.finish(record, "failed", "given up")
             return Outcome("given up", 0)
@@ -153,7 +158,12 @@ class _Turn:
         assert loaded.pairing is not None
         self._pulse.type_in(bot, message.chat_id, message.thread_id)
         thinking = Thinking(self._runtime, scope, journal, loaded, message, self._attempt.seconds_left, self._facts)
-        return thinking.run(record, loaded.pairing.username)
+        try:
+            return thinking.run(record, loaded.pairing.username)
+        except OverLimit as over:
+            self._over = over
+            self._facts["over"] = over.quota
+            return answer_over_limit(scope, journal, loaded, message, over)
 
     def _commit_plain(self, journal: Journal, record: TurnRecord | None, parts: list[str]) -> TurnRecord:
         if record is None:

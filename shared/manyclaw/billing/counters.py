@@ -162,7 +162,7 @@ def usage_report(scope: TenantScope, first: date, last: date, group_by: GroupBy 
         raise BadInput(f"The period begins on {first}, after its end on {last}.", hint="Give the earlier day first.")
     if group_by == "user":
         users = _between(scope, "USER", first, last)
-        named: Iterable[tuple[str, Usage]] = ((item["user"], Usage.of(item)) for item in users)
+        named: Iterable[tuple[str, Usage]] = ((_name(item)[1], Usage.of(item)) for item in users)
     elif group_by in get_args(GroupBy.__value__):
         named = ((str(getattr(each, group_by)), each) for each in usage_by_source(scope, first, last))
     else:
@@ -173,28 +173,30 @@ def usage_report(scope: TenantScope, first: date, last: date, group_by: GroupBy 
     order: Callable[[UsageGroup], Any] = (
         (lambda group: group.name) if group_by == "day" else lambda group: (-group.usage.cost_usd, group.name)
     )
-    groups = sorted((UsageGroup(name, usage) for name, usage in sums.items()), key=order)
+    groups = sorted((UsageGroup(name, usage) for name, usage in sums.items() if usage.requests), key=order)
     return UsageReport(first, last, group_by, sum((group.usage for group in groups), Usage()), groups)
 
 
 def usage_totals(scope: TenantScope, first: date, last: date) -> dict[date, Usage]:
     """The tenant's use of each day that had any, from its ``TOTAL#`` counters."""
-    return {date.fromisoformat(item["day"]): Usage.of(item) for item in _between(scope, "TOTAL", first, last)}
+    found = {date.fromisoformat(_name(item)[0]): Usage.of(item) for item in _between(scope, "TOTAL", first, last)}
+    return {day: usage for day, usage in found.items() if usage.requests}
 
 
-def add_to(scope: TenantScope, key: Key, usage: Usage, names: dict[str, str], **more: int | Decimal) -> dict[str, Any]:
+def add_to(
+    scope: TenantScope, key: Key, usage: Usage, names: dict[str, str] | None = None, **more: int | Decimal
+) -> dict[str, Any]:
     """The ``Update`` that adds ``usage`` (and ``more`` numbers) to the counter at ``key``.
 
     ``names`` are the texts that say which counter it is, written beside the numbers.
     """
+    names = names or {}
     added = {**usage.as_attributes(), **more}
+    sets = f" SET {', '.join(f'#{name} = :{name}' for name in names)}" if names else ""
     return {
         "TableName": scope.table,
         "Key": key.wire(),
-        "UpdateExpression": "ADD "
-        + ", ".join(f"#{name} :{name}" for name in added)
-        + " SET "
-        + ", ".join(f"#{name} = :{name}" for name in names),
+        "UpdateExpression": "ADD " + ", ".join(f"#{name} :{name}" for name in added) + sets,
         "ExpressionAttributeNames": {f"#{name}": name for name in (*added, *names)},
         "ExpressionAttributeValues": to_item({f":{name}": value for name, value in {**added, **names}.items()}),
     }
@@ -212,6 +214,12 @@ def _between(scope: TenantScope, kind: str, first: date, last: date) -> list[dic
         ConsistentRead=True,
     )
     return [from_item(row) for row in rows]
+
+
+def _name(item: dict[str, Any]) -> tuple[str, str]:
+    """The day, and what follows it, in a counter's sort key."""
+    _, day, *rest = str(item["sk"]).split("#", 2)
+    return day, rest[0] if rest else ""
 
 
 def _numbers(item: dict[str, Any]) -> dict[str, Any]:

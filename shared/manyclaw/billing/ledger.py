@@ -12,20 +12,26 @@ are the day on which the call began.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from manyclaw.aws import error_code, from_item, pages, to_item
+from manyclaw.aws import TransactionRefused, from_item, pages, to_item, transact
 from manyclaw.billing.counters import Usage, add_to, source_key, tokens_of, total_key, user_key
 from manyclaw.billing.usage import Tokens
+from manyclaw.billing.windows import Hold
 from manyclaw.tenancy import Key, Rates, TenantScope
 
 
 @dataclass(frozen=True)
 class Call:
-    """A model call that is about to be made. ``number`` counts within the turn, from 1, over all its attempts."""
+    """A model call that is about to be made.
+
+    ``number`` counts within the turn, from 1, over all its attempts; ``hold`` is what the call has reserved, if the
+    tenant has daily limits.
+    """
 
     turn: str
     number: int
@@ -33,6 +39,7 @@ class Call:
     user: str
     source: str
     began_at: datetime
+    hold: Hold | None = None
 
     @property
     def day(self) -> date:
@@ -55,6 +62,10 @@ class Settlement:
     @property
     def cost(self) -> Decimal:
         return self.tokens.cost(self.rates)
+
+    @property
+    def usage(self) -> Usage:
+        return Usage(1, self.tool_calls, self.tokens, self.cost)
 
 
 def begin(scope: TenantScope, call: Call) -> dict[str, Any]:
@@ -104,34 +115,49 @@ def settle(scope: TenantScope, call: Call, done: Settlement, now: datetime) -> l
 
 
 def _count(scope: TenantScope, call: Call, done: Settlement) -> list[dict[str, Any]]:
-    """The counters' share of a settlement. ``taken`` is what is used or reserved: limits are held against it."""
-    usage = Usage(1, done.tool_calls, done.tokens, done.cost)
-    taken: dict[str, int | Decimal] = {"taken_tokens": done.tokens.total, "taken_usd": done.cost}
-    day = {"day": str(call.day)}
-    model = {**day, "model": call.model, "source": call.source}
+    """The counters' share of a settlement."""
+    usage = done.usage
+    names = {"day": str(call.day), "model": call.model, "source": call.source}
     return [
-        {"Update": add_to(scope, source_key(scope, call.day, call.model, call.source), usage, model)},
-        {"Update": add_to(scope, user_key(scope, call.day, call.user), usage, {**day, "user": call.user}, **taken)},
-        {"Update": add_to(scope, total_key(scope, call.day), usage, day, **taken)},
+        {"Update": add_to(scope, source_key(scope, call.day, call.model, call.source), usage, names)},
+        {"Update": _spend(scope, user_key(scope, call.day, call.user), usage, call.hold)},
+        {"Update": _spend(scope, total_key(scope, call.day), usage, call.hold)},
     ]
+
+
+def _spend(scope: TenantScope, key: Key, usage: Usage, hold: Hold | None) -> dict[str, Any]:
+    """Add ``usage`` to a counter that limits are held against; it takes the place of what was reserved for it."""
+    tokens, usd = usage.tokens.total, usage.cost_usd
+    if hold is None:
+        return add_to(scope, key, usage, taken_tokens=tokens, taken_usd=usd)
+    update = add_to(scope, key, usage, taken_tokens=tokens - hold.tokens, taken_usd=usd - hold.usd)
+    update["UpdateExpression"] += " REMOVE #hold"
+    update["ConditionExpression"] = "#hold.#n = :n"
+    update["ExpressionAttributeNames"] |= {"#hold": hold.attribute, "#n": "n"}
+    update["ExpressionAttributeValues"] |= to_item({":n": hold.number})
+    return update
 
 
 def refuse(scope: TenantScope, call: Call, reason: str) -> None:
     """The API definitely turned the call down before serving it: it cost nothing, and the row says why."""
-    from botocore.exceptions import ClientError
-
+    row = {
+        "TableName": scope.table,
+        "Key": call.key(scope).wire(),
+        "UpdateExpression": "SET #state = :refused, reason = :reason",
+        "ConditionExpression": "#state = :begun",
+        "ExpressionAttributeNames": {"#state": "state"},
+        "ExpressionAttributeValues": to_item({":refused": "refused", ":begun": "begun", ":reason": reason[:300]}),
+    }
+    items = [{"Update": row}]
+    if call.hold:
+        held_in = (user_key(scope, call.day, call.user), total_key(scope, call.day))
+        items += [{"Update": _spend(scope, key, Usage(), call.hold)} for key in held_in]
     try:
-        scope.clients.dynamodb.update_item(
-            TableName=scope.table,
-            Key=call.key(scope).wire(),
-            UpdateExpression="SET #state = :refused, reason = :reason",
-            ConditionExpression="#state = :begun",
-            ExpressionAttributeNames={"#state": "state"},
-            ExpressionAttributeValues=to_item({":refused": "refused", ":begun": "begun", ":reason": reason[:300]}),
-        )
-    except ClientError as error:
-        if error_code(error) != "ConditionalCheckFailedException":
-            raise
+        transact(scope.clients.dynamodb, items)
+    except TransactionRefused as refused:
+        if 0 not in refused.failed:  # the reservation expired and was released by another
+            with suppress(TransactionRefused):
+                transact(scope.clients.dynamodb, items[:1])
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,15 @@ class Limits:
     def __bool__(self) -> bool:
         return bool(self.tenant) or bool(self.user)
 
+    @property
+    def daily(self) -> bool:
+        """Whether anything is limited by the day, so that calls have to reserve."""
+        return any(
+            value is not None
+            for each in (self.tenant, self.user)
+            for value in (each.tokens_per_day, each.cost_per_day_usd)
+        )
+
     def __post_init__(self) -> None:
         if any(not 1 <= percent <= 100 for percent in self.warn_at):
             raise BadInput("A warning is told at 1 to 100 percent of a limit.", hint="Give e.g. 80 and 100.")

@@ -96,24 +96,24 @@ def next_day(day: date) -> datetime:
 class Windows:
     """All counters that a tenant's limits, and one user's, are held against at one moment."""
 
-    tenant: Window
-    user: Window
-    minute: Window
-    user_minute: Window
+    tenant: Window = field(default_factory=Window)
+    user: Window = field(default_factory=Window)
+    minute: Window = field(default_factory=Window)
+    user_minute: Window = field(default_factory=Window)
 
 
-def window_keys(scope: TenantScope, now: datetime, user: str) -> dict[str, Key]:
+def window_keys(scope: TenantScope, now: datetime, user: str, day: date | None = None) -> dict[str, Key]:
     """The keys of :class:`Windows`, by the names of its fields; without the user's when ``user`` is empty."""
-    day = now.astimezone(UTC).date()
+    day = day or now.astimezone(UTC).date()
     keys = {"tenant": total_key(scope, day), "minute": minute_key(scope, now)}
     if user:
         keys |= {"user": user_key(scope, day, user), "user_minute": minute_key(scope, now, user)}
     return keys
 
 
-def read_windows(scope: TenantScope, now: datetime, user: str = "") -> Windows:
-    """The counters as they stand now, in one request."""
-    keys = window_keys(scope, now, user)
+def read_windows(scope: TenantScope, now: datetime, user: str = "", day: date | None = None) -> Windows:
+    """The counters of the minute of ``now`` and of ``day`` (``now``'s if not given), in one request."""
+    keys = window_keys(scope, now, user, day)
     wanted: Any = {scope.table: {"Keys": [key.wire() for key in keys.values()], "ConsistentRead": True}}
     found: dict[str, dict[str, Any]] = {}
     while wanted:

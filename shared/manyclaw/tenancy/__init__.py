@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from manyclaw.tenancy.gateway_store import save_gateway_config as save_gateway_config
     from manyclaw.tenancy.gateway_table import ACCESS_PARTITION as ACCESS_PARTITION
     from manyclaw.tenancy.gateway_table import GatewayTable as GatewayTable
+    from manyclaw.tenancy.gateway_table import held as held
     from manyclaw.tenancy.ids import TenantId as TenantId
     from manyclaw.tenancy.ids import tenant_id as tenant_id
     from manyclaw.tenancy.overlay import Overlay as Overlay
@@ -65,6 +66,7 @@ else:
             "delete_secret": "secrets",
             "erase": "erasure",
             "get_secret": "secrets",
+            "held": "gateway_table",
             "load_gateway_config": "gateway_store",
             "load_overlay": "overlay_store",
             "parse_overlay": "overlay",
