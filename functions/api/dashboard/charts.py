@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 MOST_SERIES = 5
 """More models than that share the last colour as "other"."""
@@ -60,8 +60,7 @@ def nice_ceiling(value: Decimal) -> tuple[Decimal, Decimal]:
     rough = value / 4
     power = Decimal(10) ** rough.adjusted()
     step = next(power * factor for factor in map(Decimal, ("1", "2", "2.5", "5", "10")) if power * factor >= rough)
-    lines = -(-value // step)
-    return step * lines, step
+    return step * (value / step).to_integral_value(ROUND_CEILING), step
 
 
 def day_chart(

@@ -41,8 +41,8 @@ def _environment() -> Environment:
 
 
 def usd(amount: Decimal) -> Markup:
-    """An amount as people read it, with the exact one in ``value``: cents from a dollar on, four digits below."""
-    step = Decimal("0.01") if abs(amount) >= 1 or amount == 0 else Decimal("0.0001")
+    """An amount as people read it, with the exact one in ``value``: cents from ten cents on, four digits below."""
+    step = Decimal("0.01") if abs(amount) >= Decimal("0.1") or amount == 0 else Decimal("0.0001")
     tiny = amount and abs(amount) < step / 2
     shown = "< $0.0001" if tiny else f"${amount.quantize(step, ROUND_HALF_UP):,f}"
     return Markup('<data value="{}">{}</data>').format(format(amount, "f"), shown)
@@ -58,7 +58,7 @@ def compact(number: int) -> Markup:
     shown = f"{number:,}"
     for size, letter in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
         if number >= 10 * size or (size > 1_000 and number >= size):
-            shown = f"{number / size:.1f}".removesuffix(".0") + f" {letter}"
+            shown = f"{number / size:.1f} {letter}"
             break
     return Markup('<data value="{}">{}</data>').format(number, shown)
 
