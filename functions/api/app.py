@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -18,6 +20,9 @@ from functions.api.routes import operator, tenants
 from manyclaw.logs import configure_logging, fields
 
 log = configure_logging()
+
+_TEXTS = ("text/", "application/json", problems.MEDIA_TYPE, "application/yaml", "image/svg+xml")
+"""What leaves as it is; anything else Mangum would wrap in base64."""
 
 _DESCRIPTION = """\
 What a tenant used and what it cost, its limits and its configuration.
@@ -75,7 +80,13 @@ async def _logged(request: Request, call_next: Callable[[Request], Awaitable[Res
 
 
 app = make_app()
-_mangum = Mangum(app, lifespan="off")
+
+
+@cache
+def _mangum() -> Mangum:
+    """The adapter. It runs requests on the thread's event loop, which Python no longer makes by itself."""
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    return Mangum(app, lifespan="off", text_mime_types=list(_TEXTS))
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -83,5 +94,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if "requestContext" not in event:
         log.info("warm")
         return {"statusCode": 204}
-    answer: dict[str, Any] = _mangum(event, context)
+    answer: dict[str, Any] = _mangum()(event, context)
     return answer
