@@ -65,6 +65,8 @@ async def _logged(request: Request, call_next: Callable[[Request], Awaitable[Res
         response = _answer(request, error)
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    milliseconds = round((time.perf_counter() - began) * 1000, 1)
+    response.headers["Server-Timing"] = f"app;dur={milliseconds}"
     route = request.scope.get("route")
     log.info(
         "request",
@@ -73,7 +75,7 @@ async def _logged(request: Request, call_next: Callable[[Request], Awaitable[Res
             route=getattr(route, "path", "none"),
             tenant=str(request.path_params.get("tenant", ""))[:40],
             status=response.status_code,
-            milliseconds=round((time.perf_counter() - began) * 1000, 1),
+            milliseconds=milliseconds,
         ),
     )
     return response
