@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 
 from functions.api.problems import MEDIA_TYPE
 from functions.api.schemas import Problem
+from manyclaw.tenancy import Overlay
 
 _MEANING = {
     400: "A value is no good; `errors` says which.",
@@ -32,6 +33,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+OVERLAY_SCHEMA = {"$ref": "#/components/schemas/Overlay"}
 PROBLEMS = problems(400, 401, 403, 404, 429, 500, 503)
 
 
@@ -47,8 +49,9 @@ def install_openapi(app: FastAPI) -> None:
             schemas = made.setdefault("components", {}).setdefault("schemas", {})
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
-            own = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas |= own.pop("$defs", {}) | {"Problem": own}
+            for model in (Problem, Overlay):
+                own = model.model_json_schema(ref_template="#/components/schemas/{model}")
+                schemas |= own.pop("$defs", {}) | {model.__name__: own}
             app.openapi_schema = made
         return app.openapi_schema
 

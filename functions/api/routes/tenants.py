@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from functions.api import usage
 from functions.api.period import Period, period
-from functions.api.responses import PROBLEMS, problems
+from functions.api.responses import OVERLAY_SCHEMA, PROBLEMS, problems
 from functions.api.runtime import runtime
 from functions.api.schemas import (
     CURRENCY,
@@ -100,9 +100,7 @@ def show_quota(tenant: UsageOf) -> QuotaAnswer:
     tags=["Configuration"],
     summary="The tenant's config.yaml",
     response_class=Response,
-    responses={
-        200: {"content": {_YAML: {"schema": {"type": "string"}}}, "headers": {"ETag": {"schema": {"type": "string"}}}}
-    },
+    responses={200: {"content": {_YAML: {"schema": {}}}, "headers": {"ETag": {"schema": {"type": "string"}}}}},
 )
 def get_config(tenant: ConfigOf) -> Response:
     """The file as it is, with its ETag; empty and without an ETag when the tenant has none (the defaults hold then)."""
@@ -118,7 +116,7 @@ def get_config(tenant: ConfigOf) -> Response:
     status_code=204,
     response_class=Response,
     responses=problems(412, 413, 428) | {204: {"description": "It is in force from the next message on."}},
-    openapi_extra={"requestBody": {"required": True, "content": {_YAML: {"schema": {"type": "string"}}}}},
+    openapi_extra={"requestBody": {"required": True, "content": {_YAML: {"schema": OVERLAY_SCHEMA}}}},
 )
 def put_config(
     tenant: ConfigOf,
