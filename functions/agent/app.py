@@ -33,6 +33,7 @@ def _settled(record: dict[str, Any], context: Any) -> bool:
         envelope = read_envelope(record["body"])
     except BadInput as error:
         log.error("unreadable message", extra=fields(message=record["messageId"], error=str(error)))
+        Pulse(here.clients, here.settings, record["receiptHandle"]).stop(retry_in=0)
         return False
     attempt = Attempt(
         envelope=envelope,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -73,20 +73,24 @@ class Clients:
     def __repr__(self) -> str:
         return f"Clients(region={self._region!r})"
 
-    def get(self, service: str) -> Any:
-        """The client of ``service``; thread-safe (botocore's session is not while it creates a client)."""
-        client = self._made.get(service)
+    def get(self, service: str, *, hasty: bool = False) -> Any:
+        """The client of ``service``; thread-safe (botocore's session is not while it creates a client).
+
+        A ``hasty`` one gives up within about four seconds, for calls that are worthless when late.
+        """
+        name = f"{service}, hasty" if hasty else service
+        client = self._made.get(name)
         if client is None:
             with _create_lock:
-                client = self._made.get(service) or self._create(service)
-                self._made[service] = client
+                client = self._made.get(name) or self._create(service, hasty)
+                self._made[name] = client
         return client
 
     def with_credentials(self, credentials: Credentials) -> Clients:
         """The same place, seen with other credentials."""
         return Clients(self._region, credentials, self._endpoint)
 
-    def _create(self, service: str) -> Any:
+    def _create(self, service: str, hasty: bool) -> Any:
         from botocore.config import Config
 
         session = _session()
@@ -103,11 +107,11 @@ class Clients:
             aws_secret_access_key=given.secret_access_key if given else None,
             aws_session_token=given.session_token if given else None,
             config=Config(
-                connect_timeout=3,
-                read_timeout=10,
+                connect_timeout=1 if hasty else 3,
+                read_timeout=2 if hasty else 10,
                 max_pool_connections=16,
                 tcp_keepalive=True,
-                retries={"mode": "standard", "max_attempts": 4},
+                retries={"mode": "standard", "total_max_attempts": 2 if hasty else 4},
             ),
         )
 
@@ -156,7 +160,46 @@ class TransactionRefused(Conflict):
         return all(index >= self.size - count for index in self.failed)
 
 
-def transact(client: DynamoDBClient, items: list[dict[str, Any]], *, tries: int = 10) -> None:
+CONFLICT_SECONDS = 20.0
+"""How long a write waits for other transactions on the same items. A model's answer depends on it: be patient."""
+
+
+def _pauses() -> Iterator[float]:
+    """Growing pauses with jitter, for as long as a conflict may last."""
+    began = time.monotonic()
+    attempt = 0
+    while time.monotonic() - began < CONFLICT_SECONDS:
+        yield random.uniform(0.005, 0.02) * 2 ** min(attempt, 5)  # noqa: S311
+        attempt += 1
+
+
+def is_aws_error(error: BaseException) -> bool:
+    """Whether botocore raised it: AWS refused, or could not be reached."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    return isinstance(error, ClientError | BotoCoreError)
+
+
+def conditionally(call: Callable[..., Any], **arguments: Any) -> dict[str, Any] | None:
+    """Make a conditional write of one item; None when its condition did not hold, else DynamoDB's answer.
+
+    Waits out transactions on the same item, which botocore does not.
+    """
+    from botocore.exceptions import ClientError
+
+    for pause in _pauses():
+        try:
+            return dict(call(**arguments))
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                return None
+            if error_code(error) != "TransactionConflictException":
+                raise
+        time.sleep(pause)
+    raise Unavailable("The table is busy with transactions on the same item.", retry_after=2)
+
+
+def transact(client: DynamoDBClient, items: list[dict[str, Any]]) -> None:
     """TransactWriteItems that waits out conflicts with other transactions on the same items.
 
     Two turns of one tenant may settle at the same moment and both add to the day's counters: DynamoDB cancels one of
@@ -167,11 +210,11 @@ def transact(client: DynamoDBClient, items: list[dict[str, Any]], *, tries: int 
     TransactionRefused
         A condition did not hold: nothing was written.
     Unavailable
-        Still in conflict after ``tries`` attempts.
+        Still in conflict after :data:`CONFLICT_SECONDS`.
     """
     from botocore.exceptions import ClientError
 
-    for attempt in range(tries):
+    for pause in _pauses():
         try:
             client.transact_write_items(TransactItems=cast("Any", items))
             return
@@ -188,7 +231,7 @@ def transact(client: DynamoDBClient, items: list[dict[str, Any]], *, tries: int 
                 raise
             if set(codes) - {"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}:
                 raise
-        time.sleep(random.uniform(0.005, 0.02) * 2 ** min(attempt, 5))  # noqa: S311
+        time.sleep(pause)
     raise Unavailable("The table is busy with other transactions on the same items.", retry_after=2)
 
 

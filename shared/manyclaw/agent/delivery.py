@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from manyclaw.agent.journal import Journal, TurnRecord
+from manyclaw.errors import RetryableError
 from manyclaw.logs import fields
 from manyclaw.telegram import Bot, IncomingMessage, TelegramRefused, TelegramUnavailable
 
@@ -16,6 +17,13 @@ PATIENCE_SECONDS = 20.0
 """How long one attempt waits for Telegram in all; after that the queue brings the turn again."""
 
 _PAUSES = (0.3, 1.0, 2.0, 4.0)
+
+
+TOKEN_REFUSED = (401, 404)
+
+
+class BotTokenRefused(RetryableError):
+    """The bot's token is no longer valid; a new pairing may bring another."""
 
 
 def deliver(
@@ -29,6 +37,8 @@ def deliver(
 
     Raises
     ------
+    BotTokenRefused
+        The token was revoked: the answer waits until the bot is paired again.
     TelegramUnavailable
         Telegram is down or wants us to wait longer than this attempt can.
     """
@@ -37,8 +47,10 @@ def deliver(
         try:
             message_id, chat_id = _send(bot, message, chat_id, record, sleep)
         except TelegramRefused as error:
+            if error.code in TOKEN_REFUSED:
+                raise BotTokenRefused("Telegram refuses the bot's token; pairing the bot again mends that.") from None
             log.warning("undeliverable", extra=fields(turn=journal.turn, code=error.code, error=error.description))
-            return journal.finish(record, "delivered", f"undeliverable: {error.description}")
+            return journal.finish(record, f"undeliverable: {error.description}")
         record = journal.mark_sent(record, message_id)
     return record
 

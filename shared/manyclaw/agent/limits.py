@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from manyclaw.agent.journal import Journal, TurnRecord
 from manyclaw.agent.loading import Loaded
 from manyclaw.agent.texts import text
+from manyclaw.agent.thinking import first_words
 from manyclaw.billing import Gate, OverLimit, claim_warning, tell_once
 from manyclaw.errors import ManyclawError
 from manyclaw.logs import fields
@@ -20,7 +21,12 @@ log = logging.getLogger(__name__)
 
 
 def answer_over_limit(
-    scope: TenantScope, journal: Journal, loaded: Loaded, message: IncomingMessage, over: OverLimit
+    scope: TenantScope,
+    journal: Journal,
+    record: TurnRecord | None,
+    loaded: Loaded,
+    message: IncomingMessage,
+    over: OverLimit,
 ) -> TurnRecord:
     """Close the turn whose call was not made: with a notice for the first in the window, in silence after that.
 
@@ -31,21 +37,19 @@ def answer_over_limit(
     OverLimit
         The turn has begun to work and only a minute's limit is in the way: it goes on after that minute.
     TransactionRefused
-        The turn was claimed before; load it and come again.
+        The turn was claimed before; come again with its record.
     Superseded
         Somebody else was told in the same moment; the next attempt ends in silence.
     """
-    record = journal.load()
     if record is not None and record.steps and over.quota.endswith("_per_minute"):
         raise over
     if record is None:
-        record = journal.claim(datetime.now(UTC), [], calls=0)
-    elif record.state != "running":
-        return record
+        now = datetime.now(UTC)
+        record = journal.claim(now, first_words(scope, journal, loaded.transcript, message, now), calls=0)
     whom = message.user if over.quota.startswith("user_") else message.conversation
-    if whom in over.told:
-        return journal.finish(record, "delivered", f"over {over.quota}, told before")
-    return journal.commit_answer(record, [_notice(loaded, over)], [tell_once(scope, over, whom)])
+    if whom not in over.told:
+        return journal.commit_answer(record, [_notice(loaded, over)], [tell_once(scope, over, whom)])
+    return journal.finish(journal.commit_answer(record, [], []), f"over {over.quota}, told before")
 
 
 def _notice(loaded: Loaded, over: OverLimit) -> str:

@@ -8,11 +8,10 @@ from decimal import Decimal
 
 from manyclaw.aws import error_code, from_item, to_item
 from manyclaw.billing.limits import Allowance, Limits
+from manyclaw.billing.tenants import ROW
 from manyclaw.billing.windows import Window, Windows, next_day, next_minute, read_windows
 from manyclaw.errors import NotFound
 from manyclaw.tenancy import GatewayTable, TenantScope, utc_now
-
-_ROW = "BILLING#"
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def _quota[Amount: (int, Decimal)](
 
 def ordered_limits(table: GatewayTable, tenant: str) -> Limits:
     """The limits as the operator gave them, which are in force unless the last change was interrupted."""
-    return Limits.of((table.get(_ROW + tenant) or {}).get("limits"))
+    return Limits.of((table.get(ROW + tenant) or {}).get("limits"))
 
 
 def set_limits(table: GatewayTable, scope: TenantScope, limits: Limits) -> None:
@@ -108,7 +107,7 @@ def set_limits(table: GatewayTable, scope: TenantScope, limits: Limits) -> None:
     NotFound
         There is no such tenant, or its making was interrupted.
     """
-    table.merge(_ROW + scope.tenant, {"tenant": scope.tenant, "limits": limits.as_map(), "updated_at": utc_now()})
+    table.merge(ROW + scope.tenant, {"tenant": scope.tenant, "limits": limits.as_map(), "updated_at": utc_now()})
     copy_limits(scope, limits)
 
 

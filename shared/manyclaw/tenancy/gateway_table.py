@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from manyclaw.aws import Clients, error_code, from_item, pages, to_item, transact
+from manyclaw.aws import Clients, conditionally, from_item, pages, to_item, transact
 from manyclaw.settings import Settings
 
 PARTITION = "GATEWAY"
@@ -28,15 +28,7 @@ ACCESS_PARTITION = "ACCESS"
 
 def held(call: Any, **arguments: Any) -> bool:
     """Make a conditional write; False when its condition did not hold."""
-    from botocore.exceptions import ClientError
-
-    try:
-        call(**arguments)
-    except ClientError as error:
-        if error_code(error) == "ConditionalCheckFailedException":
-            return False
-        raise
-    return True
+    return conditionally(call, **arguments) is not None
 
 
 class GatewayTable:
