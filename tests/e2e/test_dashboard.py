@@ -21,10 +21,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from manyclaw.billing import Allowance, Limits, set_limits
+from manyclaw.telegram import Bot, dashboard_address, offer_dashboard
 from manyclaw.tenancy import save_overlay
 from tests.integration.spending import spend_days
 from tests.integration.test_api import Api, api, token
-from tests.integration.world import Customer, World
+from tests.integration.world import Customer, Person, World
 
 pytestmark = pytest.mark.e2e
 
@@ -225,6 +226,29 @@ def test_nobody_else_opens_the_mini_app(world: World, browser: Browser, acme: Cu
     page.goto(f"{door(world)}/app/{acme.id}")
     expect(page.get_by_role("alert")).to_contain_text("menu of your bot")
     page.context.close()
+
+
+def test_the_bots_menu_button_opens_it_for_the_owner_alone(world: World, page: Page) -> None:
+    # Given a bot whose owner is Ann, who has written to it
+    ann, boris = 1001, "Boris"
+    customer = world.customer(f"owners: [{ann}, 1]\n")
+    world.ask(customer, Person(ann, "Ann"), "hello")
+    bot = Bot(world.stack["telegram_api_url"], customer.token)
+    address = dashboard_address(world.stack["front_door"], customer.id)
+    notes = offer_dashboard(bot, [ann, 1], address)
+    assert len(notes) == 1, "nobody with the id 1 has written to the bot"
+    # When she opens the menu of the bot
+    page.goto(f"{world.stack['front_door']}/chat?bot={customer.username}")
+    page.get_by_label("You are").select_option("Ann")
+    with page.context.expect_page() as opened:
+        page.get_by_role("button", name="Dashboard").click()
+    # Then she is in
+    expect(opened.value).to_have_url(f"{door(world)}/t/{customer.id}")
+    expect(opened.value.locator("#total-requests")).to_contain_text("1")
+    # and Boris has no such button
+    page.get_by_label("You are").select_option(boris)
+    expect(page.get_by_placeholder("Write as Boris")).to_be_visible()
+    expect(page.get_by_role("button", name="Dashboard")).to_be_hidden()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

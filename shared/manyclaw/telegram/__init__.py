@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from manyclaw.telegram.init_data import WebAppUser as WebAppUser
     from manyclaw.telegram.init_data import verify_init_data as verify_init_data
     from manyclaw.telegram.intake import Intake as Intake
+    from manyclaw.telegram.menu_button import dashboard_address as dashboard_address
+    from manyclaw.telegram.menu_button import offer_dashboard as offer_dashboard
     from manyclaw.telegram.pairing import Pairing as Pairing
     from manyclaw.telegram.pairing import load_pairing as load_pairing
     from manyclaw.telegram.pairing import open_bot as open_bot
@@ -42,8 +44,10 @@ else:
             "TelegramUnavailable": "bot",
             "WebAppUser": "init_data",
             "channel_status": "pairing_status",
+            "dashboard_address": "menu_button",
             "is_public": "webhook_calls",
             "load_pairing": "pairing",
+            "offer_dashboard": "menu_button",
             "open_bot": "pairing",
             "pair": "pairing",
             "pairing_of": "pairing",
