@@ -12,7 +12,7 @@ from functions.api.problems import check_may_see, no_such_tenant
 from functions.api.runtime import runtime
 from manyclaw.access import Principal, Scope
 from manyclaw.errors import BadInput, Forbidden, Refused
-from manyclaw.tenancy import Tenant
+from manyclaw.tenancy import Tenant, TenantId
 
 _bearer = HTTPBearer(
     auto_error=False, description="An API token: `tk_{tenant}_{32 hex}`, or an operator's `op_{32 hex}`."
@@ -43,15 +43,23 @@ def visible(tenant: TenantPath, who: PrincipalParameter) -> Principal:
     return who
 
 
-def with_scope(scope: Scope | None) -> Callable[..., Tenant]:
-    """A dependency that gives the tenant of the path to one who has ``scope``; None asks for no scope."""
+def with_scope(scope: Scope) -> Callable[..., TenantId]:
+    """A dependency that gives the tenant of the path to one who has ``scope`` there.
 
-    def found(tenant: TenantPath, who: Annotated[Principal, Depends(visible)]) -> Tenant:
-        if scope is not None:
-            who.need(scope)
-        return tenant_row(tenant)
+    A tenant's token is proof enough that the tenant is there: its tokens end before it does. For an operator's the
+    registry is asked.
+    """
+
+    def found(tenant: TenantPath, who: Annotated[Principal, Depends(visible)]) -> TenantId:
+        who.need(scope)
+        return who.tenant or tenant_row(tenant).tenant
 
     return found
+
+
+def any_token(tenant: TenantPath, _: Annotated[Principal, Depends(visible)]) -> Tenant:
+    """The tenant of the path, for one who may see it. Raises ``NotFound``."""
+    return tenant_row(tenant)
 
 
 def tenant_row(tenant: str) -> Tenant:
@@ -71,6 +79,6 @@ def operator(who: PrincipalParameter) -> Principal:
     return who
 
 
-UsageOf = Annotated[Tenant, Depends(with_scope(Scope.USAGE_READ))]
-ConfigOf = Annotated[Tenant, Depends(with_scope(Scope.CONFIG_WRITE))]
-AnythingOf = Annotated[Tenant, Depends(with_scope(None))]
+UsageOf = Annotated[TenantId, Depends(with_scope(Scope.USAGE_READ))]
+ConfigOf = Annotated[TenantId, Depends(with_scope(Scope.CONFIG_WRITE))]
+AnythingOf = Annotated[Tenant, Depends(any_token)]

@@ -70,7 +70,7 @@ def show_usage(
     cursor: Annotated[str, Query(max_length=400, description="The `next_cursor` of the page before.")] = "",
 ) -> UsageAnswer:
     """Tokens by class, requests, tool calls and cost, by day, model, user or source, with the quota as it stands."""
-    return usage.answer(runtime().scope(tenant.tenant), when, group_by, limit, cursor)
+    return usage.answer(runtime().scope(tenant), when, group_by, limit, cursor)
 
 
 @router.get(
@@ -82,8 +82,8 @@ def show_usage(
 )
 def show_usage_csv(tenant: UsageOf, when: When, group_by: Grouping = "day") -> Response:
     """The same report as CSV, all rows."""
-    report = usage_report(runtime().scope(tenant.tenant), when.first, when.last, group_by)
-    name = f"{tenant.tenant}-usage-by-{group_by}-{when.first}-{when.last}.csv"
+    report = usage_report(runtime().scope(tenant), when.first, when.last, group_by)
+    name = f"{tenant}-usage-by-{group_by}-{when.first}-{when.last}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(usage.csv_text(report), media_type="text/csv", headers=headers)
 
@@ -91,8 +91,8 @@ def show_usage_csv(tenant: UsageOf, when: When, group_by: Grouping = "day") -> R
 @router.get("/quota", tags=["Usage"], summary="Limits and what is left of them")
 def show_quota(tenant: UsageOf) -> QuotaAnswer:
     """Each limit with what is used, reserved by turns that are under way, and left; and when it begins anew."""
-    rows = usage.quota_rows(runtime().scope(tenant.tenant))
-    return QuotaAnswer(tenant=tenant.tenant, currency=CURRENCY, quota=rows)
+    rows = usage.quota_rows(runtime().scope(tenant))
+    return QuotaAnswer(tenant=tenant, currency=CURRENCY, quota=rows)
 
 
 @router.get(
@@ -104,7 +104,7 @@ def show_quota(tenant: UsageOf) -> QuotaAnswer:
 )
 def get_config(tenant: ConfigOf) -> Response:
     """The file as it is, with its ETag; empty and without an ETag when the tenant has none (the defaults hold then)."""
-    stored = read_overlay(runtime().scope(tenant.tenant))
+    stored = read_overlay(runtime().scope(tenant))
     headers = {"ETag": stored.etag} if stored else {}
     return Response(stored.data if stored else b"", media_type=f"{_YAML}; charset=utf-8", headers=headers)
 
@@ -127,7 +127,7 @@ def put_config(
     """Check a file and put it into force from the next message on. Refused with the line of each problem otherwise."""
     etag = _condition(if_match, if_none_match)
     here = runtime()
-    scope, gateway, tools = here.scope(tenant.tenant), here.gateway_config, tool_names()
+    scope, gateway, tools = here.scope(tenant), here.gateway_config, tool_names()
     check_overlay(data, gateway, tools)
     try:
         saved = replace_overlay(scope, data.decode(), gateway, tools, if_match=etag)
