@@ -147,8 +147,7 @@ def verify(ctx: typer.Context, period: _Period = "", first: _From = "", last: _T
 
     Calls that began and never settled are listed one by one. Exit code 1 when anything differs.
     """
-    from manyclaw.billing import read_report
-    from manyclaw.billing import verify as verify_books
+    from manyclaw.billing import read_report, verify_books
 
     run = session(ctx)
     operator = run.operator

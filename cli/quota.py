@@ -50,7 +50,8 @@ def update(
         warn_at=_percents(warn_at) if warn_at else limits.warn_at,
     )
     set_limits(operator.table, scope, changed)
-    run.show({"tenant": scope.tenant, **asdict(changed)}, lambda: _print(operator, scope.tenant, ""))
+    data = {"limits": asdict(changed.tenant), "limits_per_user": asdict(changed.user), "warn_at": changed.warn_at}
+    run.show({"tenant": scope.tenant, **data}, lambda: _print(operator, scope.tenant, ""))
 
 
 def _changed(allowed: Allowance, tokens: str, cost: str, requests: str) -> Allowance:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -67,6 +68,8 @@ class Api:
             call.status = 0
             return web.Response()
         message = answer(checked, key, self._cache)
+        if fault and fault.content is not None:
+            message = replace(message, content=fault.content, stop_reason=fault.stop_reason)
         call.status, call.usage = 200, message.usage
         if checked.get("stream"):
             return await self._stream(request, call, message, fault)

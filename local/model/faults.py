@@ -30,6 +30,8 @@ class Fault:
     error_event
         Break the stream off after its first events with an ``error`` event of this type, e.g. overloaded_error; the
         response's status is 200 by then.
+    content, stop_reason
+        Answer with these content blocks and this stop_reason instead.
     contains
         Only calls whose body holds this text; lets one conversation fail among many.
     """
@@ -42,6 +44,8 @@ class Fault:
     drop_after_events: int | None = None
     hold_after_events: int | None = None
     error_event: str = ""
+    content: list[dict[str, Any]] | None = None
+    stop_reason: str = "end_turn"
     contains: str = ""
 
     @classmethod

@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     from manyclaw.billing.verify import Difference as Difference
     from manyclaw.billing.verify import OpenCall as OpenCall
     from manyclaw.billing.verify import Verification as Verification
-    from manyclaw.billing.verify import verify as verify
+    from manyclaw.billing.verify import verify_books as verify_books
     from manyclaw.billing.windows import Hold as Hold
     from manyclaw.billing.windows import Window as Window
     from manyclaw.billing.windows import Windows as Windows
@@ -141,7 +141,7 @@ else:
             "usage_report": "counters",
             "user_key": "counters",
             "values": "reports",
-            "verify": "verify",
+            "verify_books": "verify",
             "write_days": "nightly",
         },
     )

@@ -54,6 +54,8 @@ def change_price(text: str, change: PriceChange, today: date) -> str:
                 f"{change.model} had a price on {change.first}, and calls were settled at it.",
                 hint=f"A change begins today ({today}, UTC) or later.",
             )
+        if any(rates.long_prompts for rates in known.rates):
+            raise BadInput(f"{change.model} has prices for long prompts, too.", hint="Edit config.yaml by hand.")
         if any(rates.from_ == change.first for rates in known.rates):
             raise BadInput(f"{change.model} has a price from {change.first} on.", hint="Edit config.yaml.")
     lines = text.splitlines(keepends=True)

@@ -167,7 +167,7 @@ class Verifier:
         self.found.differences.append(Difference(tenant, what, ledger, found))
 
 
-def verify(
+def verify_books(
     scopes: Iterable[TenantScope],
     gateway: GatewayConfig,
     read_csv: Callable[[date], str | None],

@@ -108,9 +108,9 @@ class GatewayTable:
         self._clients.dynamodb.update_item(
             TableName=self._table,
             Key=self._key(sk),
-            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
-            ExpressionAttributeNames={f"#{name}": name for name in values},
-            ExpressionAttributeValues=to_item({f":{name}": value for name, value in values.items()}),
+            UpdateExpression="SET " + ", ".join(f"#n{index} = :v{index}" for index in range(len(values))),
+            ExpressionAttributeNames={f"#n{index}": name for index, name in enumerate(values)},
+            ExpressionAttributeValues=to_item({f":v{index}": value for index, value in enumerate(values.values())}),
         )
 
     def set_status(self, sk: str, status: str, now: str, *, even_deleting: bool = False) -> bool:
