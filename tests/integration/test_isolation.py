@@ -66,7 +66,10 @@ PROBES: dict[str, list[Probe]] = {
     "batch_get_item": [
         lambda mine, theirs: mine.clients.dynamodb.batch_get_item(
             RequestItems={mine.table: {"Keys": [mine.key("META").wire(), theirs.key("META").wire()]}}
-        )
+        ),
+        lambda mine, _: mine.clients.dynamodb.batch_get_item(
+            RequestItems={mine.table: {"Keys": [{"pk": {"S": "ACCESS"}, "sk": {"S": "SESSION#0"}}]}}
+        ),
     ],
     "query": [
         lambda mine, theirs, part=part: mine.clients.dynamodb.query(  # type: ignore[misc]
