@@ -69,14 +69,14 @@ def _turn(world: World, customer: Customer, person: Person, number: int, dice: r
 def _a_bad_day(world: World, customers: list[Customer], dice: random.Random) -> None:
     people = {customer.id: [Person.new(f"P{n}") for n in range(6)] for customer in customers}
     expected: Counter[tuple[str, int]] = Counter()
-    who = {customer.id: customer for customer in customers}
+    answers = Answers(world)
     for start in range(0, TURNS, AT_ONCE):
         _harm(world, dice)
         turns = []
         for number in range(start, min(start + AT_ONCE, TURNS)):
             customer = dice.choice(customers)
             person = dice.choice(people[customer.id])
-            expected[customer.id, person.id] += 1
+            expected[customer.username, person.id] += 1
             turns.append((world, customer, person, number, random.Random(dice.random())))
         with ThreadPoolExecutor(10) as pool:
             sent = [pool.submit(_turn, *turn) for turn in turns]
@@ -85,15 +85,33 @@ def _a_bad_day(world: World, customers: list[Customer], dice: random.Random) -> 
                 world.kill_agents()
             for each in sent:
                 each.result()
-        world.until(
-            f"the answers of turns {start} to {start + AT_ONCE}",
-            lambda: _answered(world, who, expected) or world.pass_time(1),
-            120,
-        )
+        world.until(f"the answers of turns {start} to {start + AT_ONCE}", lambda: answers.reach(expected), 120)
 
 
-def _answered(world: World, who: dict[str, Customer], expected: Counter[tuple[str, int]]) -> bool:
-    return all(len(world.answers(who[tenant], chat)) >= count for (tenant, chat), count in expected.items())
+class Answers:
+    """How many messages each chat got from its bot, read from where the last look ended."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._seen = max((call["n"] for call in world.telegram("GET", "log?since=0")), default=0)
+        self._sent: Counter[tuple[str, int]] = Counter()
+
+    def reach(self, expected: Counter[tuple[str, int]]) -> bool:
+        """Whether every chat has its answers; if not and nobody is at work, time passes until the queue tries again."""
+        for call in self._world.telegram("GET", f"log?since={self._seen}"):
+            self._seen = max(self._seen, call["n"])
+            if call["method"] == "sendMessage" and call["status"] == 200:
+                self._sent[call["bot"], int(call["params"]["chat_id"])] += 1
+        if all(self._sent[chat] >= count for chat, count in expected.items()):
+            return True
+        _let_time_pass(self._world)
+        return False
+
+
+def _let_time_pass(world: World) -> None:
+    """A message whose process died before its first heartbeat is held for an hour and a half: skip that."""
+    if not world.agents():
+        world.pass_time(600)
 
 
 def test_after_many_turns_at_random_all_books_agree(world: World) -> None:
@@ -103,7 +121,7 @@ def test_after_many_turns_at_random_all_books_agree(world: World) -> None:
     first_call = max((call["n"] for call in world.model("GET", "log")), default=0)
     _a_bad_day(world, customers, dice)
     world.heal()
-    world.until("the agents to come to rest", lambda: not world.agents() or world.pass_time(5), 120)
+    world.until("the agents to come to rest", lambda: not world.agents(), 120)
     # Then each tenant's settled rows are what was served, call by call, and what is missing is listed as open
     served = _served(world, customers, first_call)
     open_calls = 0

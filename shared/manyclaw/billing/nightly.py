@@ -12,9 +12,6 @@ from manyclaw.errors import BadInput
 from manyclaw.settings import Settings
 from manyclaw.tenancy import GatewayTable, ScopeFactory
 
-CATCH_UP_DAYS = 3
-"""How many days back a night looks, so that one that failed or never ran is made up for."""
-
 
 @dataclass(frozen=True)
 class Written:
@@ -48,7 +45,7 @@ def write_days(settings: Settings, clients: Clients, days: list[date], now: date
     return written
 
 
-def closed_days(now: datetime, count: int = CATCH_UP_DAYS) -> list[date]:
+def closed_days(now: datetime, count: int) -> list[date]:
     """The last ``count`` days that are closed at ``now``, in order."""
     day = now.astimezone(UTC).date() - timedelta(days=1)
     if closes_at(day) > now:

@@ -27,7 +27,7 @@ from manyclaw.billing.holding import Worst, freed_by, take, taken_by
 from manyclaw.billing.ledger import Call
 from manyclaw.billing.limits import Allowance, Limits
 from manyclaw.billing.windows import Hold, Window, Windows, minute_key, next_day, next_minute, read_windows
-from manyclaw.errors import RetryableError
+from manyclaw.errors import RetryableError, Unavailable
 from manyclaw.tenancy import Key, TenantScope
 
 PATIENCE_SECONDS = 15.0
@@ -105,6 +105,8 @@ class Gate:
         ------
         OverLimit
             It does not fit.
+        Unavailable
+            The counters changed before each write, for :data:`PATIENCE_SECONDS`.
         TransactionRefused
             By a condition of ``write``'s own.
         """
@@ -121,6 +123,8 @@ class Gate:
                 raise over.error
             if over is None and self._written(held, write, now):
                 return replace(call, hold=held if self._limits.daily else None)
+            if time.monotonic() > deadline:
+                raise Unavailable("The tenant's counters change too quickly to reserve in.", retry_after=2)
             if fresh:
                 self._sleep(random.uniform(0.02, 0.2))  # noqa: S311
             self._read(call.day)

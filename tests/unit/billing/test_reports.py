@@ -44,8 +44,8 @@ def test_the_same_amount_is_always_the_same_text(amount: str, text: str) -> None
 def test_a_day_is_closed_when_its_last_call_must_have_settled() -> None:
     assert closes_at(date(2026, 11, 30)) == datetime(2026, 12, 1, 0, 17, tzinfo=UTC)
     early, late = (datetime(2026, 12, 1, 0, minute, tzinfo=UTC) for minute in (16, 20))
-    assert closed_days(early)[-1] == date(2026, 11, 29)
-    assert closed_days(late) == [date(2026, 11, 28), date(2026, 11, 29), date(2026, 11, 30)]
+    assert closed_days(early, 1)[0] == date(2026, 11, 29)
+    assert closed_days(late, 3) == [date(2026, 11, 28), date(2026, 11, 29), date(2026, 11, 30)]
 
 
 def test_a_markup_begins_on_its_day() -> None:
