@@ -30,7 +30,7 @@ from tests.integration.world import Customer, Person, World
 pytestmark = pytest.mark.e2e
 
 OWNER = 4711
-MODELS = ("claude-haiku-4-5", "claude-sonnet-4-5")
+MODELS = ("claude-haiku-4-5", "claude-sonnet-4-6")
 
 
 @pytest.fixture(scope="module")

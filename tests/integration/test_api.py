@@ -51,7 +51,7 @@ def api(world: World, tenant: str | None, *scopes: str) -> Api:
 def spender(shared_world: World) -> Customer:
     """A tenant with two months behind it."""
     customer = shared_world.customer()
-    models = ("claude-haiku-4-5", "claude-sonnet-4-5")
+    models = ("claude-haiku-4-5", "claude-sonnet-4-6")
     spend_days(customer.scope, shared_world.operator.gateway, 40, models=models, users=5)
     return customer
 
@@ -61,7 +61,7 @@ def test_the_api_tells_what_the_ledger_holds_to_the_last_digit(world: World) -> 
     acme, ann = world.customer(), Person.new()
     world.ask(acme, ann, "hello")
     golden = Tokens(3, 1_059, 73_030, 2_124, 0)
-    call = Call("golden", 1, "claude-sonnet-4-5", "4711", "schedule", datetime.now(UTC))
+    call = Call("golden", 1, "claude-sonnet-4-6", "4711", "schedule", datetime.now(UTC))
     assert spend(acme.scope, world.operator.gateway, call, golden) == Decimal("0.045768")
     # When its owner asks the API in every way
     ask = api(world, acme.id)
@@ -83,7 +83,7 @@ def test_the_api_tells_what_the_ledger_holds_to_the_last_digit(world: World) -> 
     assert text.headers["Content-Type"].startswith("text/csv")
     lines = list(csv.DictReader(io.StringIO(text.data.decode())))
     assert sum((Decimal(line["cost_usd"]) for line in lines), Decimal(0)) == sum((r.cost_usd for r in rows), Decimal(0))
-    sonnet = next(line for line in lines if line["model"] == "claude-sonnet-4-5")
+    sonnet = next(line for line in lines if line["model"] == "claude-sonnet-4-6")
     assert (sonnet["cost_usd"], sonnet["cache_read_tokens"]) == ("0.045768", "73030")
 
 
