@@ -82,11 +82,21 @@ class Clients:
                 self._made[service] = client
         return client
 
+    def impatient(self, service: str, seconds: float) -> Any:
+        """A client of ``service`` that waits ``seconds`` for an answer and never tries again."""
+        name = f"{service} {seconds}"
+        client = self._made.get(name)
+        if client is None:
+            with _create_lock:
+                client = self._made.get(name) or self._create(service, seconds)
+                self._made[name] = client
+        return client
+
     def with_credentials(self, credentials: Credentials) -> Clients:
         """The same place, seen with other credentials."""
         return Clients(self._region, credentials, self._endpoint)
 
-    def _create(self, service: str) -> Any:
+    def _create(self, service: str, seconds: float | None = None) -> Any:
         from botocore.config import Config
 
         session = _session()
@@ -103,11 +113,11 @@ class Clients:
             aws_secret_access_key=given.secret_access_key if given else None,
             aws_session_token=given.session_token if given else None,
             config=Config(
-                connect_timeout=3,
-                read_timeout=10,
+                connect_timeout=3 if seconds is None else min(seconds, 3),
+                read_timeout=10 if seconds is None else seconds,
                 max_pool_connections=16,
                 tcp_keepalive=True,
-                retries={"mode": "standard", "max_attempts": 4},
+                retries={"mode": "standard", "max_attempts": 4 if seconds is None else 1},
             ),
         )
 

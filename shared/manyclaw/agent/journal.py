@@ -41,7 +41,7 @@ class TurnRecord:
     """A turn as the table holds it.
 
     ``calls`` counts the model calls begun by all attempts; ``parts`` are the reply's messages, the first ``sent`` of
-    which Telegram has confirmed.
+    which Telegram has confirmed. ``remember`` says that the turn is worth remembering: the model answered it.
     """
 
     turn: str
@@ -50,6 +50,7 @@ class TurnRecord:
     calls: int = 0
     parts: tuple[str, ...] = ()
     sent: int = 0
+    remember: bool = False
     steps: tuple[Step, ...] = field(default=())
 
 
@@ -87,6 +88,7 @@ class Journal:
             calls=int(turn.get("calls", 0)),
             parts=tuple(turn.get("parts", ())),
             sent=int(turn.get("sent", 0)),
+            remember=bool(turn.get("remember", False)),
             steps=tuple(Step(step["role"], json.loads(step["content"])) for step in steps),
         )
 
@@ -142,19 +144,24 @@ class Journal:
         self._transact([{"ConditionCheck": check}, {"Put": put}, *with_items])
         return replace(record, steps=(*record.steps, step))
 
-    def commit_answer(self, record: TurnRecord, parts: list[str], with_items: list[dict[str, Any]]) -> TurnRecord:
+    def commit_answer(
+        self, record: TurnRecord, parts: list[str], with_items: list[dict[str, Any]], *, remember: bool = False
+    ) -> TurnRecord:
         """The reply is decided: from here on the model is never called for this turn again."""
         change = self._change(
-            record, "SET #state = :answered, parts = :parts, sent = :none",
-            {":answered": "answered", ":parts": parts, ":none": 0},
+            record, "SET #state = :answered, parts = :parts, sent = :none, remember = :remember",
+            {":answered": "answered", ":parts": parts, ":none": 0, ":remember": remember},
         )  # fmt: skip
         self._transact([change, *with_items])
-        return replace(record, state="answered", parts=tuple(parts), sent=0)
+        return replace(record, state="answered", parts=tuple(parts), sent=0, remember=remember)
 
-    def mark_sent(self, record: TurnRecord, message_id: int | None) -> TurnRecord:
-        """The next part is confirmed by Telegram (``message_id``) or can never be sent (None)."""
+    def mark_sent(self, record: TurnRecord, message_id: int | None, *, last: bool) -> TurnRecord:
+        """The next part is confirmed by Telegram (``message_id``) or can never be sent (None).
+
+        ``last`` closes the turn: nothing is left to do for it.
+        """
         sent = record.sent + 1
-        state = "delivered" if sent >= len(record.parts) else record.state
+        state = "delivered" if last else record.state
         self._update(
             record,
             "SET #state = :state, sent = :sent, message_ids = list_append(if_not_exists(message_ids, :empty), :id)",

@@ -6,12 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, cast
 
+from manyclaw.agent.remembering import Recalling, recalling
 from manyclaw.agent.runtime import Runtime
 from manyclaw.agent.tools import tool_names
 from manyclaw.aws import from_item
+from manyclaw.memory import MemoryRow, memory_key, memory_row, subject_of
 from manyclaw.sessions import Transcript, load_transcript
-from manyclaw.telegram import Pairing, pairing_of
-from manyclaw.tenancy import GatewayConfig, LoadedOverlay, TenantScope, load_gateway_config, load_overlay
+from manyclaw.telegram import IncomingMessage, Pairing, pairing_of
+from manyclaw.tenancy import GatewayConfig, Key, LoadedOverlay, TenantScope, load_gateway_config, load_overlay
 
 
 @dataclass(frozen=True)
@@ -23,14 +25,22 @@ class Loaded:
     gateway: GatewayConfig
     overlay: LoadedOverlay
     transcript: Transcript
+    memory: MemoryRow
+    recalled: Recalling
 
 
-def load(runtime: Runtime, scope: TenantScope, conversation: str) -> Loaded:
-    """Three requests at once: tenant and pairing, transcript, overlay (S3, unchanged mostly: 304)."""
+def load(runtime: Runtime, scope: TenantScope, message: IncomingMessage) -> Loaded:
+    """Four requests at once: tenant, pairing and facts; transcript; overlay (S3, unchanged mostly: 304); memory.
+
+    The last is only begun here: who needs it waits for it.
+    """
     pool: ThreadPoolExecutor = runtime.pool
+    whose = subject_of(message.chat_id, private=message.is_private)
+    recalled = recalling(runtime, scope, whose, message)
     pool.submit(_import_sdk)
-    transcript = pool.submit(load_transcript, scope, conversation)
-    rows = pool.submit(_tenant_rows, scope)
+    transcript = pool.submit(load_transcript, scope, message.conversation)
+    remembered = memory_key(scope, whose)
+    rows = pool.submit(_tenant_rows, scope, remembered)
     gateway = load_gateway_config(runtime.clients, runtime.settings)
     overlay = load_overlay(scope, gateway, tool_names())
     found = rows.result()
@@ -41,11 +51,13 @@ def load(runtime: Runtime, scope: TenantScope, conversation: str) -> Loaded:
         gateway=gateway,
         overlay=overlay,
         transcript=transcript.result(),
+        memory=memory_row(whose, found.get(remembered.sk)),
+        recalled=recalled,
     )
 
 
-def _tenant_rows(scope: TenantScope) -> dict[str, dict[str, Any]]:
-    keys = [scope.key("META").wire(), scope.key("PAIRING#telegram").wire()]
+def _tenant_rows(scope: TenantScope, remembered: Key) -> dict[str, dict[str, Any]]:
+    keys = [scope.key("META").wire(), scope.key("PAIRING#telegram").wire(), remembered.wire()]
     wanted: Any = {scope.table: {"Keys": keys, "ConsistentRead": True}}
     items: list[dict[str, Any]] = []
     while wanted:

@@ -12,6 +12,7 @@ from manyclaw.agent.journal import Journal, Step, TurnRecord
 from manyclaw.agent.loading import Loaded
 from manyclaw.agent.model import Answer, ModelBusy, ModelInterrupted, ModelRefused, PromptTooLong, ask
 from manyclaw.agent.prompt import Frame, fit, frame, request, user_content
+from manyclaw.agent.remembering import RECENT_MESSAGES, remembered
 from manyclaw.agent.runtime import Runtime
 from manyclaw.agent.texts import text
 from manyclaw.agent.tools import ToolContext, allowed, run_tool
@@ -54,6 +55,7 @@ class Thinking:
         self._message = message
         self._seconds_left = seconds_left
         self._facts = facts
+        self._volatile = ""
 
     def run(self, record: TurnRecord | None, username: str) -> TurnRecord:
         """Ask until there is an answer, and commit it.
@@ -71,6 +73,10 @@ class Thinking:
         transcript = fit(self._loaded.transcript, stable, newest)
         if transcript.next_seq and transcript.messages and transcript.messages[-1].turn == self._journal.turn:
             raise Unavailable("The transcript holds this turn already, but its record does not.", retry_after=5)
+        recent = frozenset(each.turn for each in transcript.messages[-RECENT_MESSAGES:])
+        passages = self._loaded.recalled.passages()
+        self._facts["passages"] = len(passages)
+        self._volatile = remembered(self._loaded.memory.facts, passages, recent, overlay.time_zone)
         while True:
             record = self._finish_tools(record, stable)
             said = [newest, *_messages(record, self._journal.turn)]
@@ -113,7 +119,7 @@ class Thinking:
         self, record: TurnRecord | None, stable: Frame, transcript: Transcript, said: list[Message]
     ) -> tuple[TurnRecord, Call, Answer]:
         """One settled answer. A busy model is tried again under the same ledger row, a broken call under a new one."""
-        body = request(stable, transcript.messages, said)
+        body = request(stable, transcript.messages, said, self._volatile)
         if stable.tools and record is not None and record.calls >= MAX_CALLS - 1:
             body["tool_choice"] = {"type": "none"}
         key = self._runtime.anthropic_key()
@@ -191,7 +197,7 @@ class Thinking:
         items = [*settled, *append(self._scope, transcript, kept, context_tokens, now)]
         if transcript.next_seq == 0:
             items.append(index_row(self._scope, transcript.conversation, self._message.chat_type, now))
-        return self._journal.commit_answer(record, split_message(reply), items)
+        return self._journal.commit_answer(record, split_message(reply), items, remember=bool(answer.text))
 
     def _give_up(self, record: TurnRecord | None) -> TurnRecord:
         """The model will never take this prompt: say so, and leave the transcript as it was."""

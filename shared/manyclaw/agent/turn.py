@@ -16,6 +16,7 @@ from manyclaw.agent.envelope import Envelope
 from manyclaw.agent.journal import Journal, TurnRecord
 from manyclaw.agent.loading import Loaded, load
 from manyclaw.agent.pulse import Pulse
+from manyclaw.agent.remembering import handing_over
 from manyclaw.agent.runtime import Runtime
 from manyclaw.agent.texts import text
 from manyclaw.agent.thinking import Thinking
@@ -84,7 +85,7 @@ class _Turn:
         record = journal.load() if self._attempt.receives > 1 else None
         if record is not None and record.state in ("delivered", "failed"):
             return self._closed(record)
-        loaded = load(self._runtime, scope, message.conversation)
+        loaded = load(self._runtime, scope, message)
         ignored = self._ignored(loaded, message)
         if ignored or loaded.pairing is None:
             return Outcome(f"ignored: {ignored}")
@@ -98,7 +99,8 @@ class _Turn:
                 return self._closed(record)
             record = self._answer(scope, journal, record, loaded, message, bot)
         self._pulse.stop_typing()
-        record = deliver(journal, record, bot, message, self._runtime.sleep)
+        handed_over = handing_over(self._runtime, scope, journal.turn, record, message)
+        record = deliver(journal, record, bot, message, handed_over, self._runtime.sleep)
         if self._facts.get("gave_up"):
             journal.finish(record, "failed", "given up")
             return Outcome("given up", 0)
