@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from manyclaw.agent.journal import Journal, Step, TurnRecord
@@ -19,6 +20,7 @@ from manyclaw.agent.tools import ToolContext, allowed, run_tool
 from manyclaw.billing import Call, Settlement, begin, refuse, settle
 from manyclaw.errors import Misconfigured, Unavailable
 from manyclaw.logs import fields
+from manyclaw.memory import recall
 from manyclaw.sessions import Message, Transcript, append, index_row
 from manyclaw.telegram import IncomingMessage, split_message
 from manyclaw.tenancy import TenantScope
@@ -30,6 +32,9 @@ MAX_CALLS = 16
 
 LEAST_SECONDS = 25.0
 """No call is begun with less of the process's time left; the queue brings the turn again."""
+
+TOOL_SECONDS = 10.0
+"""How long the model's own search in memory may take; it asked for it, so it waits longer than a passing one."""
 
 _PAUSES = (0.5, 2.0, 5.0)
 """Seconds between the tries of a call that was refused as busy, within one attempt."""
@@ -110,10 +115,17 @@ class Thinking:
             return record
         uses = [block for block in record.steps[-1 - results].content if block["type"] == "tool_use"]
         for use in uses[results:]:
-            context = ToolContext(self._scope, self._message.conversation, datetime.now(UTC))
+            context = self._tool_context()
             block = run_tool(stable.tools, use, context)
             record = self._journal.add_step(record, Step("result", [block]), datetime.now(UTC), [])
         return record
+
+    def _tool_context(self) -> ToolContext:
+        whose = self._loaded.memory.subject
+        runtime = self._runtime
+        search = partial(recall, runtime.clients, runtime.settings, self._scope.tenant, whose, seconds=TOOL_SECONDS)
+        zone = self._loaded.overlay.overlay.time_zone
+        return ToolContext(self._scope, self._message.conversation, datetime.now(UTC), whose, zone, search)
 
     def _call(
         self, record: TurnRecord | None, stable: Frame, transcript: Transcript, said: list[Message]

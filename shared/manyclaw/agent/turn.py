@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from manyclaw.agent.delivery import deliver
 from manyclaw.agent.envelope import Envelope
+from manyclaw.agent.forgetting import forget_reply
 from manyclaw.agent.journal import Journal, TurnRecord
 from manyclaw.agent.loading import Loaded, load
 from manyclaw.agent.pulse import Pulse
@@ -145,7 +146,7 @@ class _Turn:
             if record.state == "answered":
                 return record
         language = loaded.overlay.overlay.language_for(loaded.gateway)
-        said = self._without_model(loaded, message, language)
+        said = forget_reply(scope, message, language) or self._without_model(loaded, message, language)
         if not said and self._attempt.receives >= GIVE_UP_AT:
             self._facts["gave_up"] = True
             log.error("turn given up", extra=fields(tenant=scope.tenant, turn=journal.turn))

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from manyclaw.memory.subjects import memory_key as memory_key
     from manyclaw.memory.subjects import memory_row as memory_row
     from manyclaw.memory.subjects import save_fact as save_fact
+    from manyclaw.memory.upkeep import stored_bytes as stored_bytes
+    from manyclaw.memory.upkeep import subjects_in_transcripts as subjects_in_transcripts
 else:
     __getattr__ = lazy(
         __name__,
@@ -49,7 +51,9 @@ else:
             "recall": "asking",
             "save_fact": "subjects",
             "send_job": "jobs",
+            "stored_bytes": "upkeep",
             "subject": "model",
             "subject_of": "model",
+            "subjects_in_transcripts": "upkeep",
         },
     )

@@ -7,6 +7,7 @@ from manyclaw.front import lazy
 if TYPE_CHECKING:
     from manyclaw.sessions.reading import Said as Said
     from manyclaw.sessions.reading import conversations_of as conversations_of
+    from manyclaw.sessions.reading import list_conversations as list_conversations
     from manyclaw.sessions.reading import read_all as read_all
     from manyclaw.sessions.transcript import Message as Message
     from manyclaw.sessions.transcript import Transcript as Transcript
@@ -23,6 +24,7 @@ else:
             "append": "transcript",
             "conversations_of": "reading",
             "index_row": "transcript",
+            "list_conversations": "reading",
             "load_transcript": "transcript",
             "read_all": "reading",
         },

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from manyclaw.aws import from_item, to_item
+from manyclaw.aws import from_item, pages, to_item
 from manyclaw.tenancy import TenantScope, row_keys
 
 
@@ -27,6 +27,18 @@ def conversations_of(scope: TenantScope, chat: str) -> list[str]:
     rows = row_keys(scope, scope.key("").pk, f"CHAT#{chat}")
     found = [row["sk"]["S"].removeprefix("CHAT#") for row in rows]
     return [conversation for conversation in found if conversation.partition(":")[0] == chat]
+
+
+def list_conversations(scope: TenantScope) -> list[tuple[str, str]]:
+    """All of the tenant's conversations, each with the type of its chat (private, group, supergroup)."""
+    rows = pages(
+        scope.clients.dynamodb.query,
+        "Items",
+        TableName=scope.table,
+        KeyConditionExpression="pk = :pk AND begins_with(sk, :chat)",
+        ExpressionAttributeValues=to_item({":pk": scope.key("").pk, ":chat": "CHAT#"}),
+    )
+    return [(item["conversation"], item["chat_type"]) for item in map(from_item, rows)]
 
 
 def read_all(scope: TenantScope, conversation: str) -> Iterator[Said]:
