@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from manyclaw.memory import Subject, load_memory_row, subject_of
-from tests.integration.world import Customer, Person, World
+from manyclaw.memory import Job, Turn, load_memory_row, send_job, subject_of
+from tests.integration.memories import memory_of, private, search, wait_until_remembered
+from tests.integration.world import Person, World
 
 pytestmark = pytest.mark.integration
-
-
-def memory_of(world: World, by: Customer, text: str) -> str:
-    """What memory added to the newest user message of the last request that holds ``text``."""
-    calls = [call for call in world.model_calls(by) if text in json.dumps(call["request"]["messages"][-1])]
-    blocks = calls[-1]["request"]["messages"][-1]["content"]
-    return "\n".join(block["text"] for block in blocks if block["type"] == "text" and "[memory]" in block["text"])
-
-
-def private(person: Person) -> Subject:
-    return subject_of(person.id, private=True)
-
-
-def wait_until_remembered(world: World, by: Customer, whose: Subject, turns: int) -> None:
-    world.until(f"{turns} turns of {whose} to be indexed", lambda: load_memory_row(by.scope, whose).turns >= turns)
 
 
 def test_what_was_said_long_ago_comes_back_in_the_newest_user_message_only(world: World) -> None:
@@ -97,3 +84,40 @@ def test_a_group_has_its_own_memory_and_never_a_private_chats(world: World) -> N
     assert "Marzipan" not in memory_of(world, acme, "where is the picnic, group?")
     assert "Marzipan" in memory_of(world, acme, "what of the picnic, private?")
     assert "Obelisk" not in memory_of(world, acme, "what of the picnic, private?")
+
+
+def test_a_turn_that_comes_twice_is_remembered_once(world: World) -> None:
+    acme, ann = world.customer(), Person.new("Ann")
+    sent = world.say(acme, ann, "we meet at the windmill")
+    world.until("an answer", lambda: world.answers(acme, ann.id))
+    wait_until_remembered(world, acme, private(ann), 1)
+    # When Telegram delivers it again, and past the queue's deduplication the turn comes to memory once more
+    world.repeat(acme, sent["update_id"])
+    turn = Turn(f"{acme.bot_id}-{sent['update_id']}", str(ann.id), datetime.now(UTC), "Ann", "we meet at the windmill")
+    stage = world.operator.stage
+    send_job(stage.clients, stage.settings, Job("turn", acme.scope.tenant, private(ann), turn), "once more")
+    world.ask(acme, ann, "another thing")
+    wait_until_remembered(world, acme, private(ann), 2)
+    # Then there are two turns, each once
+    found = search(world, acme, private(ann), "windmill")
+    assert [each.turn.said for each in found].count("we meet at the windmill") == 1
+    assert load_memory_row(acme.scope, private(ann)).turns == 2
+
+
+def test_the_model_searches_by_itself_and_saves_facts_that_are_always_shown(world: World) -> None:
+    acme, ann = world.customer("allowed_tools: [memory_save, memory_search]"), Person.new("Ann")
+    world.ask(acme, ann, "my allergy is walnuts")
+    wait_until_remembered(world, acme, private(ann), 1)
+    # When the model calls its tools
+    saved = world.ask(acme, ann, 'use tool memory_save {"fact": "Ann is allergic to walnuts"}')
+    found = world.ask(acme, ann, 'use tool memory_search {"query": "allergy"}')
+    full = world.ask(acme, ann, 'use tool memory_save {"fact": "' + "x" * 201 + '"}')
+    # Then the fact is saved, the passage found, and what is too long explained
+    assert "1. Ann is allergic to walnuts" in saved
+    assert "Ann: my allergy is walnuts" in found
+    assert "1 to 200 characters" in full
+    # And the fact is in every later prompt of this chat and of no other
+    world.ask(acme, ann, "hello once more")
+    assert "1. Ann is allergic to walnuts (" in memory_of(world, acme, "hello once more")
+    world.ask(acme, Person.new("Bob"), "hello from Bob")
+    assert memory_of(world, acme, "hello from Bob") == ""
