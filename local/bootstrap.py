@@ -176,6 +176,16 @@ def make_tool(uv: Path, python: Path, name: str) -> None:
     run([*install, "--python", str(target / "bin" / "python"), str(requirements)], what=f"installing {name}")
 
 
+def write_shims(python: Path, uv: Path) -> None:
+    """Put `python3.13` (pyenv's own shim may be off), uv and sam into one folder, for PATH."""
+    folder = TOOLS / "shims"
+    folder.mkdir(exist_ok=True)
+    for name, target in (("python3.13", python), ("uv", uv), ("sam", TOOLS / "sam" / "bin" / "sam")):
+        shim = folder / name
+        shim.write_text(f'#!/bin/sh\nexec "{target}" "$@"\n')
+        shim.chmod(0o755)
+
+
 def timed(name: str, target: Path, stamp: str, make: Callable[[], None]) -> None:
     """Make one environment, stamp it, and say how long that took."""
     started = time.monotonic()
@@ -190,13 +200,14 @@ def bootstrap() -> None:
     wanted = [(".venv", ROOT / ".venv", project_stamp())]
     wanted += [(name, TOOLS / name, tool_stamp(name)) for name in TOOL_ENVIRONMENTS]
     stale = [entry for entry in wanted if not is_current(entry[1], entry[2])]
-    if not stale:
+    if not stale and (TOOLS / "shims" / "sam").exists():
         return
     print("Setting up (only what changed):", flush=True)
     uv = find_uv()
     found = find_python(dict(os.environ))
     python, where = found if found else (python_from_uv(uv), "through uv")
     say(f"Python {PYTHON} … found {where}: {python}")
+    write_shims(python, uv)
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
         futures = []
         for name, target, stamp in stale:

@@ -46,10 +46,6 @@ def environment() -> dict[str, str]:
     """The person's environment, with the project's tools first on PATH and no AWS account in reach."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     shims = ROOT / ".tools" / "shims"
-    shims.mkdir(exist_ok=True)
-    from local.dev.build import write_shims
-
-    write_shims(shims)
     return {
         **kept,
         "PATH": os.pathsep.join([str(shims), str(ROOT / ".venv/bin"), kept.get("PATH", os.defpath)]),

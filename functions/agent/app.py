@@ -14,11 +14,14 @@ log = configure_logging()
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """An SQS event in; the messages that the queue should deliver again out (partial batch response)."""
+    """An SQS event in; the messages that the queue should deliver again out (partial batch response).
+
+    An event without records warms this process up and does nothing else.
+    """
     failed = [record["messageId"] for record in event.get("Records", []) if not _settled(record, context)]
     if not event.get("Records"):
+        runtime().warm()
         log.info("warm")
-        runtime()
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 
@@ -30,6 +33,7 @@ def _settled(record: dict[str, Any], context: Any) -> bool:
         envelope = read_envelope(record["body"])
     except BadInput as error:
         log.error("unreadable message", extra=fields(message=record["messageId"], error=str(error)))
+        Pulse(here.clients, here.settings, record["receiptHandle"]).stop(retry_in=0)
         return False
     attempt = Attempt(
         envelope=envelope,

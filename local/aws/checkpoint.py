@@ -92,7 +92,13 @@ class Checkpoints:
         self._lambda_print = b""
         self._lambda_file = ""
         self._write_lock = threading.Lock()
-        self.stats: dict[str, float] = {"taken": 0, "last_pause_ms": 0.0, "max_pause_ms": 0.0, "last_bytes": 0}
+        self.stats: dict[str, float] = {
+            "taken": 0,
+            "written": 0,
+            "last_pause_ms": 0.0,
+            "max_pause_ms": 0.0,
+            "last_bytes": 0,
+        }
         self._loaded = self._read()
 
     def install(self) -> None:
@@ -208,6 +214,7 @@ class Checkpoints:
             }
             data = pickle.dumps(whole, pickle.HIGHEST_PROTOCOL)
             self._replace("checkpoint", data)
+            self.stats["written"] += 1
             self.stats["last_bytes"] = len(data)
             for old in self._folder.glob("code-*"):
                 if old.name != self._lambda_file:

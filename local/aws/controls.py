@@ -84,8 +84,8 @@ class Controls:
     def _get_held(self, _: dict[str, Any]) -> Any:
         return {"held": GATE.held}
 
-    def _post_release(self, _: dict[str, Any]) -> Any:
-        GATE.release()
+    def _post_release(self, request: dict[str, Any]) -> Any:
+        GATE.release(drop=bool(request.get("drop", False)))
         return {}
 
     def _get_requests(self, _: dict[str, Any]) -> Any:

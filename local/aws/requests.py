@@ -13,7 +13,11 @@ from typing import Any
 from local.aws import activity
 from local.aws.leading_keys import current_action
 
+# Actions that change nothing; a poll of these must not cost a checkpoint.
+_READING = ("BatchGet", "Describe", "Get", "List", "Query", "Scan", "TransactGet")
+
 Response = tuple[int, dict[str, str], Any]
+_DROPPED: Response = (503, {"Content-Type": "application/json"}, b'{"__type":"ServiceUnavailable"}')
 Handler = Callable[..., Awaitable[Response]]
 
 
@@ -35,17 +39,21 @@ class Gate:
     counts: Counter[str] = field(default_factory=Counter)
     orders: list[Hold] = field(default_factory=list)
     held: int = 0
-    _open: asyncio.Event = field(default_factory=asyncio.Event)
+    _outcome: Any = None  # a future of the loop that serves: whether what is held may go on
 
     def hold(self, order: Hold) -> None:
         """Add an order."""
+        if self._outcome is None:
+            self._outcome = asyncio.get_running_loop().create_future()
         self.orders.append(order)
 
-    def release(self) -> None:
-        """Forget all orders and let what is held go on."""
+    def release(self, *, drop: bool = False) -> None:
+        """Forget all orders and let what is held go on, or, with `drop`, fail: as when the caller died before its
+        request was on the wire."""
         self.orders.clear()
-        self._open.set()
-        self._open = asyncio.Event()
+        if self._outcome is not None:
+            self._outcome.set_result(not drop)
+        self._outcome = asyncio.get_running_loop().create_future()
 
     def _order_for(self, service: str, action: str, body: bytes) -> Hold | None:
         for order in self.orders:
@@ -54,10 +62,10 @@ class Gate:
                 return order
         return None
 
-    async def _wait(self) -> None:
+    async def _may_go_on(self) -> bool:
         self.held += 1
         try:
-            await self._open.wait()
+            return bool(await asyncio.shield(self._outcome))
         finally:
             self.held -= 1
 
@@ -68,15 +76,15 @@ class Gate:
             action = current_action().partition(":")[2] or method
             self.counts[f"{service}.{action}"] += 1
             order = self._order_for(service, action, body) if self.orders else None
-            if order and not order.after:
-                await self._wait()
+            if order and not order.after and not await self._may_go_on():
+                return _DROPPED
             try:
                 response = await handler(method, path, headers, body, query)
             finally:
-                if method != "GET":
+                if method not in ("GET", "HEAD") and not action.startswith(_READING):
                     activity.mark()
-            if order and order.after:
-                await self._wait()
+            if order and order.after and not await self._may_go_on():
+                return _DROPPED
             return response
 
         return handle

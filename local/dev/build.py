@@ -6,7 +6,6 @@ import json
 import os
 import platform
 import shutil
-import sys
 import time
 import tomllib
 from collections.abc import Iterable
@@ -76,21 +75,14 @@ def layer_platform(system: str, machine: str) -> str:
     return "aarch64-manylinux_2_28" if arm else "x86_64-manylinux_2_28"
 
 
+SHIMS = ROOT / ".tools" / "shims"
+"""Where the bootstrap put `python3.13`, `uv` and `sam`, for PATH."""
+
+
 def project_uv() -> Path:
     """uv from the bootstrap, else the one on PATH, which the bootstrap then used."""
     own = ROOT / ".tools/uv/bin/uv"
     return own if own.exists() else Path(shutil.which("uv") or "uv")
-
-
-def write_shims(folder: Path) -> None:
-    """Put `python3.13` (the one under .venv: pyenv's shim may be off) and uv into a folder for PATH."""
-    python = Path(getattr(sys, "_base_executable", "") or sys.executable)
-    for name, target in (("python3.13", python), ("uv", project_uv())):
-        link = folder / name
-        text = f'#!/bin/sh\nexec "{target}" "$@"\n'
-        if not link.exists() or link.read_text() != text:
-            link.write_text(text)
-            link.chmod(0o755)
 
 
 class Sam:
@@ -172,15 +164,12 @@ class Sam:
 
     def _environment(self) -> dict[str, str]:
         """The person's environment, with python3.13 and uv on PATH and no AWS account but the embedded one."""
-        shims = self._state.path / "bin"
-        shims.mkdir(exist_ok=True)
-        write_shims(shims)
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_", "VIRTUAL_ENV"))
         }
         return {
             **kept,
-            "PATH": os.pathsep.join([str(shims), kept.get("PATH", os.defpath)]),
+            "PATH": os.pathsep.join([str(SHIMS), kept.get("PATH", os.defpath)]),
             "SAM_CLI_TELEMETRY": "0",
             "MANYCLAW_LAYER_PLATFORM": layer_platform(platform.system(), platform.machine()),
             "AWS_ENDPOINT_URL": self._endpoint,

@@ -57,26 +57,32 @@ class StateFolder:
         self.path = path
         self.logs = path / "logs"
         self.stack_file = path / "stack.json"
-        self._lock: Any = None
+        self._lock: int | None = None
 
     def acquire(self) -> None:
         """Make the folder and take its lock, which ends with the process. Raises StateError if a stack runs on it."""
         self.logs.mkdir(parents=True, exist_ok=True)
         self.path.chmod(0o700)
-        self._lock = (self.path / "lock").open("a+")
+        lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            self._lock.seek(0)
-            holder = self._lock.read().strip() or "unknown"
+            holder = os.read(lock, 32).decode().strip() or "unknown"
+            os.close(lock)
             raise StateError(
                 f"a stack already runs on {self.path} (process {holder}). Stop it with `make down`, "
                 "or give this one its own MANYCLAW_STATE and MANYCLAW_PORT."
             ) from None
-        self._lock.truncate(0)
-        self._lock.write(str(os.getpid()))
-        self._lock.flush()
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, str(os.getpid()).encode(), 0)
+        self._lock = lock
         self.stack_file.unlink(missing_ok=True)
+
+    def release(self) -> None:
+        """Give the lock back before the process ends."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def holder(self) -> int | None:
         """The process that runs a stack on this folder, or None."""

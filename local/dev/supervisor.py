@@ -13,7 +13,7 @@ from typing import Any
 from local.dev.build import Sam
 from local.dev.children import Child
 from local.dev.provision import Provisioner
-from local.dev.settings import REAL_TELEGRAM, REGION, ROOT, Settings
+from local.dev.settings import REGION, ROOT, Settings
 from local.dev.state import StateError, StateFolder, is_free
 from local.front_door import FrontDoor, serve
 from local.relay import Relay
@@ -170,10 +170,15 @@ class Supervisor:
             raise SeedFailed(f"the sample tenants could not be planted: {error}") from error
 
     def _start_relay(self) -> None:
-        source = pairing_source(self.stack) if self.settings.public_url is None else None
-        # With TELEGRAM_API_URL set, that server stands for Telegram and delivers by webhook itself.
-        if source and self.settings.telegram_api_url in (None, REAL_TELEGRAM):
-            self._tasks.append(asyncio.create_task(Relay(self.settings.front_door, source).run(), name="relay"))
+        """Relay real bots, unless Telegram can reach the webhook itself."""
+        if self.settings.public_url is not None:
+            return
+        try:
+            source = pairing_source(self.stack)
+        except Exception as error:  # everything but real bots works without it
+            logger.warning("real bots are not relayed: %s", error)
+            return
+        self._tasks.append(asyncio.create_task(Relay(self.settings.front_door, source).run(), name="relay"))
 
     def banner(self, seconds: float) -> str:
         """What a person wants to know once the stack is ready."""

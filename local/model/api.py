@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -11,7 +12,7 @@ from local.model.calls import Call, CallLog
 from local.model.errors import ModelApiError, invalid
 from local.model.faults import Fault, Faults
 from local.model.messages import Message, answer, check_context, new_id
-from local.model.stream import events
+from local.model.stream import error_event, events
 from local.model.validation import api_key, check_headers, check_request
 
 MODELS = {
@@ -67,6 +68,8 @@ class Api:
             call.status = 0
             return web.Response()
         message = answer(checked, key, self._cache)
+        if fault and fault.content is not None:
+            message = replace(message, content=fault.content, stop_reason=fault.stop_reason)
         call.status, call.usage = 200, message.usage
         if checked.get("stream"):
             return await self._stream(request, call, message, fault)
@@ -100,6 +103,10 @@ class Api:
                     await self._faults.hold(lambda: _gone(request))
                 if number == drop:
                     return _cut_off(request, response)
+                if fault and fault.error_event and number == 2:
+                    await response.write(error_event(fault.error_event))
+                    await response.write_eof()
+                    return response
             await response.write_eof()
         except ConnectionResetError:
             return response

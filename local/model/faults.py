@@ -27,6 +27,11 @@ class Fault:
         Cut the TCP connection after so many events of the stream; the tokens are spent by then.
     hold_after_events
         Pause the stream after so many events until ``POST /_sim/release``.
+    error_event
+        Break the stream off after its first events with an ``error`` event of this type, e.g. overloaded_error; the
+        response's status is 200 by then.
+    content, stop_reason
+        Answer with these content blocks and this stop_reason instead.
     contains
         Only calls whose body holds this text; lets one conversation fail among many.
     """
@@ -38,6 +43,9 @@ class Fault:
     retry_after: float | None = None
     drop_after_events: int | None = None
     hold_after_events: int | None = None
+    error_event: str = ""
+    content: list[dict[str, Any]] | None = None
+    stop_reason: str = "end_turn"
     contains: str = ""
 
     @classmethod

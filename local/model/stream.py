@@ -28,6 +28,11 @@ def events(message: Message) -> Iterator[bytes]:
     yield _event("message_stop")
 
 
+def error_event(kind: str) -> bytes:
+    """How a stream ends that the API cannot go on with, e.g. overloaded_error."""
+    return _event("error", error={"type": kind, "message": kind.removesuffix("_error").capitalize()})
+
+
 def _block_events(index: int, block: dict[str, Any]) -> Iterator[bytes]:
     if block["type"] == "text":
         yield _event("content_block_start", index=index, content_block={"type": "text", "text": ""})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -46,6 +46,19 @@ def _session() -> Session:
 _create_lock = Lock()
 
 
+@dataclass(frozen=True)
+class _Patience:
+    """How long a client waits for an answer, and how often it tries in all."""
+
+    connect_seconds: float
+    read_seconds: float
+    tries: int
+
+
+_PATIENT = _Patience(3, 10, 4)
+_HASTY = _Patience(1, 2, 2)
+
+
 class Clients:
     """The AWS clients for one set of credentials, each made at its first use.
 
@@ -68,27 +81,28 @@ class Clients:
         self._credentials = credentials
         self._endpoint = endpoint
         self._profile = profile
-        self._made: dict[str, Any] = {}
+        self._made: dict[tuple[str, _Patience], Any] = {}
 
     def __repr__(self) -> str:
         return f"Clients(region={self._region!r})"
 
-    def get(self, service: str) -> Any:
-        """The client of ``service``; thread-safe (botocore's session is not while it creates a client)."""
-        client = self._made.get(service)
-        if client is None:
-            with _create_lock:
-                client = self._made.get(service) or self._create(service)
-                self._made[service] = client
-        return client
+    def get(self, service: str, *, hasty: bool = False) -> Any:
+        """The client of ``service``; thread-safe (botocore's session is not while it creates a client).
+
+        A ``hasty`` one gives up within about four seconds, for calls that are worthless when late.
+        """
+        return self._client(service, _HASTY if hasty else _PATIENT)
 
     def impatient(self, service: str, seconds: float) -> Any:
         """A client of ``service`` that waits ``seconds`` for an answer and never tries again."""
-        name = f"{service} {seconds}"
+        return self._client(service, _Patience(min(seconds, 3), seconds, 1))
+
+    def _client(self, service: str, patience: _Patience) -> Any:
+        name = (service, patience)
         client = self._made.get(name)
         if client is None:
             with _create_lock:
-                client = self._made.get(name) or self._create(service, seconds)
+                client = self._made.get(name) or self._create(service, patience)
                 self._made[name] = client
         return client
 
@@ -96,7 +110,7 @@ class Clients:
         """The same place, seen with other credentials."""
         return Clients(self._region, credentials, self._endpoint)
 
-    def _create(self, service: str, seconds: float | None = None) -> Any:
+    def _create(self, service: str, patience: _Patience) -> Any:
         from botocore.config import Config
 
         session = _session()
@@ -113,11 +127,11 @@ class Clients:
             aws_secret_access_key=given.secret_access_key if given else None,
             aws_session_token=given.session_token if given else None,
             config=Config(
-                connect_timeout=3 if seconds is None else min(seconds, 3),
-                read_timeout=10 if seconds is None else seconds,
+                connect_timeout=patience.connect_seconds,
+                read_timeout=patience.read_seconds,
                 max_pool_connections=16,
                 tcp_keepalive=True,
-                retries={"mode": "standard", "max_attempts": 4 if seconds is None else 1},
+                retries={"mode": "standard", "total_max_attempts": patience.tries},
             ),
         )
 
@@ -160,7 +174,46 @@ class TransactionRefused(Conflict):
         self.items = items
 
 
-def transact(client: DynamoDBClient, items: list[dict[str, Any]], *, tries: int = 10) -> None:
+CONFLICT_SECONDS = 20.0
+"""How long a write waits for other transactions on the same items. A model's answer depends on it: be patient."""
+
+
+def _pauses() -> Iterator[float]:
+    """Growing pauses with jitter, for as long as a conflict may last."""
+    began = time.monotonic()
+    attempt = 0
+    while time.monotonic() - began < CONFLICT_SECONDS:
+        yield random.uniform(0.005, 0.02) * 2 ** min(attempt, 5)  # noqa: S311
+        attempt += 1
+
+
+def is_aws_error(error: BaseException) -> bool:
+    """Whether botocore raised it: AWS refused, or could not be reached."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    return isinstance(error, ClientError | BotoCoreError)
+
+
+def conditionally(call: Callable[..., Any], **arguments: Any) -> dict[str, Any] | None:
+    """Make a conditional write of one item; None when its condition did not hold, else DynamoDB's answer.
+
+    Waits out transactions on the same item, which botocore does not.
+    """
+    from botocore.exceptions import ClientError
+
+    for pause in _pauses():
+        try:
+            return dict(call(**arguments))
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                return None
+            if error_code(error) != "TransactionConflictException":
+                raise
+        time.sleep(pause)
+    raise Unavailable("The table is busy with transactions on the same item.", retry_after=2)
+
+
+def transact(client: DynamoDBClient, items: list[dict[str, Any]]) -> None:
     """TransactWriteItems that waits out conflicts with other transactions on the same items.
 
     Two turns of one tenant may settle at the same moment and both add to the day's counters: DynamoDB cancels one of
@@ -171,11 +224,11 @@ def transact(client: DynamoDBClient, items: list[dict[str, Any]], *, tries: int 
     TransactionRefused
         A condition did not hold: nothing was written.
     Unavailable
-        Still in conflict after ``tries`` attempts.
+        Still in conflict after :data:`CONFLICT_SECONDS`.
     """
     from botocore.exceptions import ClientError
 
-    for attempt in range(tries):
+    for pause in _pauses():
         try:
             client.transact_write_items(TransactItems=cast("Any", items))
             return
@@ -190,7 +243,7 @@ def transact(client: DynamoDBClient, items: list[dict[str, Any]], *, tries: int 
                 raise
             if set(codes) - {"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}:
                 raise
-        time.sleep(random.uniform(0.005, 0.02) * 2 ** min(attempt, 5))  # noqa: S311
+        time.sleep(pause)
     raise Unavailable("The table is busy with other transactions on the same items.", retry_after=2)
 
 

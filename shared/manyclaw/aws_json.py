@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import urllib3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 
 from manyclaw.errors import Misconfigured, Unavailable
 from manyclaw.settings import aws_endpoint, runtime_credentials
@@ -47,7 +46,6 @@ class AwsJson:
             Any other refusal, such as a missing right.
         """
         target, version = _TARGETS[service]
-        given = runtime_credentials()
         url = aws_endpoint(service, self._region) + "/"
         request = AWSRequest(
             method="POST",
@@ -55,8 +53,7 @@ class AwsJson:
             data=json.dumps(arguments, ensure_ascii=False).encode(),
             headers={"Content-Type": f"application/x-amz-json-{version}", "X-Amz-Target": f"{target}.{action}"},
         )
-        credentials = Credentials(given.access_key_id, given.secret_access_key, given.session_token or None)
-        SigV4Auth(credentials, service, self._region).add_auth(request)
+        SigV4Auth(cast("Any", runtime_credentials()), service, self._region).add_auth(request)
         try:
             response = _pool().request("POST", url, body=request.data, headers=dict(request.headers.items()))
         except urllib3.exceptions.HTTPError as error:

@@ -72,11 +72,11 @@ def settings() -> Settings:
 
 @dataclass(frozen=True, repr=False)
 class RuntimeCredentials:
-    """The execution role's credentials, as the Lambda runtime hands them over."""
+    """The execution role's credentials, as Lambda hands them over; named as botocore's signer wants them."""
 
-    access_key_id: str
-    secret_access_key: str
-    session_token: str
+    access_key: str
+    secret_key: str
+    token: str | None
 
 
 def runtime_credentials() -> RuntimeCredentials:
@@ -84,7 +84,7 @@ def runtime_credentials() -> RuntimeCredentials:
     return RuntimeCredentials(
         _required("AWS_ACCESS_KEY_ID"),
         _required("AWS_SECRET_ACCESS_KEY"),
-        os.environ.get("AWS_SESSION_TOKEN", ""),
+        os.environ.get("AWS_SESSION_TOKEN") or None,
     )
 
 

@@ -23,6 +23,14 @@ def _kill(world: World) -> None:
     world.pass_time(HELD)
 
 
+def _is_dead(world: World, tenant: str) -> bool:
+    """Whether a letter of the tenant lies in the dead-letter queue; time passes with each look."""
+    world.pass_time(30)
+    dlq = world.stack["outputs"]["InboundDlqUrl"]
+    got = world.operator.stage.clients.sqs.receive_message(QueueUrl=dlq, VisibilityTimeout=0, MaxNumberOfMessages=10)
+    return any(tenant in message["Body"] for message in got.get("Messages", []))
+
+
 def test_killed_before_the_model_call(world: World) -> None:
     # Given a turn that is killed once its claim is written, before the call goes out
     acme, ann = world.customer(), Person.new()
@@ -112,16 +120,48 @@ def test_a_turn_that_always_dies_is_given_up_and_the_user_is_told_once(world: Wo
     world.until("the apology", told, 120)
     # Then the user is told, the letter is dead, and the calls that may have been served are listed
     assert world.answers(acme, ann.id) == ["Sorry, I could not answer that. Please try again later."]
-    dlq = world.stack["outputs"]["InboundDlqUrl"]
-
-    def dead() -> bool:
-        world.pass_time(30)
-        got = world.operator.stage.clients.sqs.receive_message(
-            QueueUrl=dlq, VisibilityTimeout=0, MaxNumberOfMessages=10
-        )
-        return any(acme.id in message["Body"] for message in got.get("Messages", []))
-
-    world.until("the dead letter", dead, 30)
+    world.until("the dead letter", lambda: _is_dead(world, acme.id), 30)
     world.heal()
     assert "hello again" in world.ask(acme, ann, "hello again")
     world.check_books(acme, unsettled=4)
+
+
+def test_an_attempt_that_was_thought_dead_can_write_nothing_when_it_wakes(world: World) -> None:
+    # Given an attempt that hangs in the model call until the queue gives its message to another
+    acme, ann = world.customer(), Person.new()
+    world.model("POST", "faults", {"times": 1, "hold": True})
+    world.say(acme, ann, "hello")
+    world.until("the model to be asked", lambda: world.model_calls(acme))
+    world.pass_time(HELD)
+    world.until("the other attempt's answer", lambda: world.answers(acme, ann.id))
+    # When the first one gets its answer after all
+    world.model("POST", "release")
+    world.until("both to end", lambda: not world.agents())
+    # Then nothing is sent twice, the conversation holds it once, and both calls are on the bill
+    assert len(world.answers(acme, ann.id)) == 1
+    world.ask(acme, ann, "and now")
+    assert len(world.model_calls(acme)[-1]["request"]["messages"]) == 3
+    assert [row.state for row in world.ledger(acme)] == ["settled"] * 3
+    world.check_books(acme)
+
+
+def test_a_dead_letter_that_is_brought_back_is_answered(world: World) -> None:
+    # Given a turn that was given up
+    acme, ann = world.customer(), Person.new()
+    world.model("POST", "faults", {"times": 99, "status": 529, "retry_after": 60, "contains": acme.marker})
+    update_id = world.say(acme, ann, "hello")["update_id"]
+
+    def told() -> bool:
+        if not world.agents():
+            world.pass_time(60)
+        return bool(world.answers(acme, ann.id))
+
+    world.until("the apology", told, 90)
+    world.model("DELETE", "faults")
+    world.until("its letter to be dead", lambda: _is_dead(world, acme.id), 30)
+    # When its update comes again, as from the dead letters
+    assert world.repeat(acme, update_id) == 200
+    # Then it is answered
+    world.until("the answer", lambda: len(world.answers(acme, ann.id)) == 2)
+    assert "hello" in world.answers(acme, ann.id)[1]
+    world.check_books(acme, refused=4)

@@ -84,6 +84,67 @@ def test_the_models_stream_breaks_off(world: World) -> None:
     world.check_books(acme, unsettled=1)
 
 
+def test_the_models_stream_ends_with_an_error_event(world: World) -> None:
+    acme, ann = world.customer(), Person.new()
+    world.model("POST", "faults", {"times": 1, "error_event": "overloaded_error"})
+    assert "hello" in world.ask(acme, ann, "hello")
+    world.check_books(acme, unsettled=1)
+
+
+def test_a_refusal_is_said_paid_for_and_not_kept(world: World) -> None:
+    acme, ann = world.customer(), Person.new()
+    world.model("POST", "faults", {"times": 1, "content": [], "stop_reason": "refusal"})
+    assert world.ask(acme, ann, "something forbidden") == "I cannot help with that."
+    world.ask(acme, ann, "something else")
+    assert "something forbidden" not in world.model_calls(acme)[-1]["raw"]
+    world.check_books(acme)
+
+
+def test_a_blank_block_before_a_tool_call_does_not_poison_the_chat(world: World) -> None:
+    acme, ann = world.customer("allowed_tools: [current_time]"), Person.new()
+    use = {"type": "tool_use", "id": "toolu_1", "name": "current_time", "input": {"zone": "Asia/Tokyo"}}
+    content = [{"type": "text", "text": "\n\n"}, use]
+    world.model("POST", "faults", {"times": 1, "content": content, "stop_reason": "tool_use"})
+    assert "UTC+0900" in world.ask(acme, ann, "the time, please")
+    assert "again" in world.ask(acme, ann, "again")
+    world.check_books(acme)
+
+
+def test_a_chat_that_used_a_tool_lives_on_when_the_tool_is_taken_away(world: World) -> None:
+    from manyclaw.tenancy import save_overlay
+
+    acme, ann = world.customer("allowed_tools: [current_time]"), Person.new()
+    world.ask(acme, ann, "what time is it in Asia/Tokyo")
+    plain = f"system_prompt: You are the assistant of {acme.marker}.\n"
+    save_overlay(acme.scope, plain, world.operator.gateway, world.operator.tools)
+    assert "and now" in world.ask(acme, ann, "and now")
+    assert world.model_calls(acme)[-1]["request"]["tool_choice"] == {"type": "none"}
+    world.check_books(acme)
+
+
+def test_a_history_that_the_api_no_longer_takes_is_left_behind(world: World) -> None:
+    acme, ann = world.customer(), Person.new()
+    world.ask(acme, ann, "a poisonous word")
+    world.model("POST", "faults", {"times": 99, "status": 400, "contains": "poisonous"})
+    assert "first" in world.ask(acme, ann, "first try after")
+    assert "second" in world.ask(acme, ann, "second try after")
+    assert len([call for call in world.model_calls(acme) if call["status"] == 400]) == 1
+    world.check_books(acme, refused=1)
+
+
+def test_a_revoked_token_keeps_the_answer_until_the_bot_is_paired_again(world: World) -> None:
+    acme, ann = world.customer(), Person.new()
+    fault = {"method": "sendMessage", "bot": acme.username, "times": 1, "status": 401, "description": "Unauthorized"}
+    world.telegram("POST", "faults", fault)
+    world.say(acme, ann, "hello")
+    world.until("the refusal", lambda: world.calls_to_telegram(acme, "sendMessage"))
+    world.until("the attempt to end", lambda: not world.agents())
+    world.pass_time(30)
+    world.until("the answer", lambda: world.answers(acme, ann.id))
+    assert len(world.model_calls(acme)) == 1
+    world.check_books(acme)
+
+
 def test_an_overlay_may_not_choose_a_model_without_a_price(world: World) -> None:
     from manyclaw.errors import BadInput
     from manyclaw.tenancy import save_overlay

@@ -53,7 +53,8 @@ def test_a_pairing_that_died_after_set_webhook_is_seen_and_healed_and_its_update
     acme, ann = world.customer(), Person.new()
     url = f"{world.operator.stage.public_url}/telegram/{acme.id}"
     body = {"url": url, "secret_token": "somebody-elses", "allowed_updates": ["message"]}
-    world.request("POST", f"{world.stack['telegram_api_url']}/bot{acme.token}/setWebhook", body)
+    call = f"{world.stack['telegram_api_url']}/bot{acme.token}/setWebhook"
+    world.until("setWebhook is taken, a second after the last", lambda: world.request("POST", call, body).status == 200)
     # When a person writes, the update is refused and waits at Telegram
     world.say(acme, ann, "hello")
     world.until("the trouble shows", lambda: "401" in " ".join(_state(world, acme)[1]))

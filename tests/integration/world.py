@@ -11,7 +11,7 @@ import secrets
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -110,6 +110,10 @@ class World:
         stage = self.operator.stage
         pair(scope, self.operator.table, bot["token"], api_urls=stage.telegram_api_urls, webhook_base=stage.public_url)
         return Customer(name, bot["username"], bot["token"], int(bot["id"]), marker, scope)
+
+    def again(self, customer: Customer) -> Customer:
+        """A customer of a stack that was started anew: the old sessions went with its processes."""
+        return replace(customer, scope=self.operator.scopes.open(customer.id))
 
     # ------------------------------------------------------------------ talking
     def say(self, to: Customer, person: Person, text: str | None, **more: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from manyclaw.agent.journal import Journal, TurnRecord
-from manyclaw.errors import Unavailable
+from manyclaw.errors import RetryableError, Unavailable
 from manyclaw.logs import fields
 from manyclaw.telegram import Bot, IncomingMessage, TelegramRefused, TelegramUnavailable
 
@@ -17,6 +17,13 @@ PATIENCE_SECONDS = 20.0
 """How long one attempt waits for Telegram in all; after that the queue brings the turn again."""
 
 _PAUSES = (0.3, 1.0, 2.0, 4.0)
+
+
+TOKEN_REFUSED = (401, 404)
+
+
+class BotTokenRefused(RetryableError):
+    """The bot's token is no longer valid; a new pairing may bring another."""
 
 
 def deliver(
@@ -36,6 +43,8 @@ def deliver(
 
     Raises
     ------
+    BotTokenRefused
+        The token was revoked: the answer waits until the bot is paired again.
     TelegramUnavailable
         Telegram is down or wants us to wait longer than this attempt can.
     Unavailable
@@ -46,17 +55,19 @@ def deliver(
         try:
             message_id, chat_id = _send(bot, message, chat_id, record, sleep)
         except TelegramRefused as error:
+            if error.code in TOKEN_REFUSED:
+                raise BotTokenRefused("Telegram refuses the bot's token; pairing the bot again mends that.") from None
             log.warning("undeliverable", extra=fields(turn=journal.turn, code=error.code, error=error.description))
             return _close(journal, record, handed_over, f"undeliverable: {error.description}")
         last = record.sent + 1 == len(record.parts)
         record = journal.mark_sent(record, message_id, last=last and handed_over())
-    return record if record.state == "delivered" else _close(journal, record, handed_over, "remembered late")
+    return record if record.state != "answered" else _close(journal, record, handed_over, "remembered late")
 
 
 def _close(journal: Journal, record: TurnRecord, handed_over: Callable[[], bool], note: str) -> TurnRecord:
     if not handed_over():
         raise Unavailable("Memory has not taken the turn.", retry_after=2)
-    return journal.finish(record, "delivered", note)
+    return journal.finish(record, note)
 
 
 def _send(

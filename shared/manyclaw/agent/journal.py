@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from manyclaw.aws import TransactionRefused, error_code, from_item, pages, to_item, transact
+from manyclaw.aws import TransactionRefused, conditionally, from_item, pages, to_item, transact
 from manyclaw.errors import Superseded
 from manyclaw.tenancy import Key, TenantScope
 
@@ -40,16 +40,20 @@ class Step:
 class TurnRecord:
     """A turn as the table holds it.
 
-    ``calls`` counts the model calls begun by all attempts; ``parts`` are the reply's messages, the first ``sent`` of
-    which Telegram has confirmed. ``remember`` says that the turn is worth remembering: the model answered it.
+    ``attempt`` fences the writes and only ever grows; ``tries`` counts the attempts since the turn was claimed or
+    reopened. ``calls`` counts the model calls begun by all attempts; ``parts`` are the reply's messages, the first
+    ``sent`` of which Telegram has confirmed. ``gave_up`` says that the parts are an apology, ``remember`` that the
+    model answered, so that the turn is worth remembering.
     """
 
     turn: str
     state: str
     attempt: int
+    tries: int = 1
     calls: int = 0
     parts: tuple[str, ...] = ()
     sent: int = 0
+    gave_up: bool = False
     remember: bool = False
     steps: tuple[Step, ...] = field(default=())
 
@@ -85,6 +89,8 @@ class Journal:
             turn=self.turn,
             state=turn["state"],
             attempt=int(turn["attempt"]),
+            tries=int(turn["tries"]),
+            gave_up=bool(turn.get("gave_up")),
             calls=int(turn.get("calls", 0)),
             parts=tuple(turn.get("parts", ())),
             sent=int(turn.get("sent", 0)),
@@ -93,7 +99,7 @@ class Journal:
         )
 
     def claim(self, now: datetime, with_items: list[dict[str, Any]], calls: int) -> TurnRecord:
-        """First sight of the update, with the first model call's ledger row in one transaction.
+        """First sight of the update, in one transaction with what belongs to it, such as the first call's ledger row.
 
         Raises
         ------
@@ -105,19 +111,46 @@ class Journal:
             "sk": self._key().sk,
             "state": "running",
             "attempt": 1,
+            "tries": 1,
             "calls": calls,
             "claimed_at": now.isoformat(timespec="milliseconds"),
             "expires_at": int((now + KEEP).timestamp()),
         }
         put = {"TableName": self._scope.table, "Item": to_item(item), "ConditionExpression": "attribute_not_exists(pk)"}
         transact(self._scope.clients.dynamodb, [{"Put": put}, *with_items])
-        return TurnRecord(self.turn, "running", 1, calls)
+        return TurnRecord(self.turn, "running", 1, calls=calls)
 
-    def take_over(self, record: TurnRecord) -> TurnRecord:
-        """Make this the turn's attempt; whatever attempt ran before can write no more."""
-        mine = replace(record, attempt=record.attempt + 1)
-        self._update(record, "SET attempt = :mine", {":mine": mine.attempt})
-        return mine
+    def resume(self) -> TurnRecord | None:
+        """Make this the turn's attempt and give the turn as it then stands; None if it was never claimed.
+
+        The turn is taken over first and read afterwards, so nothing that the attempt before still wrote is missed, and
+        from then on it can write no more. A closed turn is given as it is.
+        """
+        taken = conditionally(
+            self._scope.clients.dynamodb.update_item,
+            TableName=self._scope.table,
+            Key=self._key().wire(),
+            UpdateExpression="SET attempt = attempt + :one, tries = tries + :one",
+            ConditionExpression="attribute_exists(pk) AND #state IN (:running, :answered)",
+            ExpressionAttributeNames={"#state": "state"},
+            ExpressionAttributeValues=to_item({":one": 1, ":running": "running", ":answered": "answered"}),
+            ReturnValues="UPDATED_NEW",
+        )
+        record = self.load()
+        if taken and record and record.attempt != int(taken["Attributes"]["attempt"]["N"]):
+            raise Superseded(f"Turn {self.turn} was taken over by another attempt.")
+        return record
+
+    def reopen(self, record: TurnRecord) -> TurnRecord:
+        """Try a turn again that was given up: somebody brought its letter back from the dead ones."""
+        anew = replace(record, state="running", attempt=record.attempt + 1, tries=1, parts=(), sent=0, gave_up=False)
+        self._update(
+            record,
+            "SET #state = :running, attempt = :mine, tries = :one REMOVE parts, sent, gave_up",
+            {":running": "running", ":mine": anew.attempt, ":one": 1},
+            while_="failed",
+        )
+        return anew
 
     def begin_call(self, record: TurnRecord, ledger_row: dict[str, Any]) -> TurnRecord:
         """Count a further model call, with its ledger row in one transaction, before it is made."""
@@ -135,25 +168,32 @@ class Journal:
             "expires_at": int((now + KEEP).timestamp()),
         }
         put = {"TableName": self._scope.table, "Item": to_item(item), "ConditionExpression": "attribute_not_exists(pk)"}
-        check = {
+        mine = {
             "TableName": self._scope.table,
             "Key": self._key().wire(),
-            "ConditionExpression": "attempt = :attempt",
-            "ExpressionAttributeValues": to_item({":attempt": record.attempt}),
+            **self._holds(record, "running"),
         }
-        self._transact([{"ConditionCheck": check}, {"Put": put}, *with_items])
+        self._transact([{"ConditionCheck": mine}, self.tenant_stays(), {"Put": put}, *with_items])
         return replace(record, steps=(*record.steps, step))
 
     def commit_answer(
-        self, record: TurnRecord, parts: list[str], with_items: list[dict[str, Any]], *, remember: bool = False
+        self,
+        record: TurnRecord,
+        parts: list[str],
+        with_items: list[dict[str, Any]],
+        *,
+        gave_up: bool = False,
+        remember: bool = False,
     ) -> TurnRecord:
         """The reply is decided: from here on the model is never called for this turn again."""
         change = self._change(
-            record, "SET #state = :answered, parts = :parts, sent = :none, remember = :remember",
-            {":answered": "answered", ":parts": parts, ":none": 0, ":remember": remember},
-        )  # fmt: skip
-        self._transact([change, *with_items])
-        return replace(record, state="answered", parts=tuple(parts), sent=0, remember=remember)
+            record,
+            "SET #state = :answered, parts = :parts, sent = :none, gave_up = :gave_up, remember = :remember",
+            {":answered": "answered", ":parts": parts, ":none": 0, ":gave_up": gave_up, ":remember": remember},
+        )
+        self._transact([change, self.tenant_stays(), *with_items])
+        answered = replace(record, state="answered", parts=tuple(parts), sent=0)
+        return replace(answered, gave_up=gave_up, remember=remember)
 
     def mark_sent(self, record: TurnRecord, message_id: int | None, *, last: bool) -> TurnRecord:
         """The next part is confirmed by Telegram (``message_id``) or can never be sent (None).
@@ -161,43 +201,54 @@ class Journal:
         ``last`` closes the turn: nothing is left to do for it.
         """
         sent = record.sent + 1
-        state = "delivered" if last else record.state
+        closed = "failed" if record.gave_up else "delivered"
+        state = closed if last else record.state
         self._update(
             record,
             "SET #state = :state, sent = :sent, message_ids = list_append(if_not_exists(message_ids, :empty), :id)",
             {":state": state, ":sent": sent, ":empty": [], ":id": [message_id or 0]},
+            while_="answered",
         )
         return replace(record, sent=sent, state=state)
 
-    def finish(self, record: TurnRecord, state: str, note: str) -> TurnRecord:
-        """Close the turn: ``failed`` when given up, ``delivered`` when the rest can never be delivered."""
-        self._update(record, "SET #state = :state, note = :note", {":state": state, ":note": note[:500]})
+    def finish(self, record: TurnRecord, note: str) -> TurnRecord:
+        """Close an answered turn of which the rest can never be delivered."""
+        state = "failed" if record.gave_up else "delivered"
+        self._update(record, "SET #state = :state, note = :note", {":state": state, ":note": note[:500]}, "answered")
         return replace(record, state=state)
 
-    def _change(self, record: TurnRecord, expression: str, values: dict[str, Any]) -> dict[str, Any]:
-        return {"Update": self._arguments(record, expression, values)}
-
-    def _update(self, record: TurnRecord, expression: str, values: dict[str, Any]) -> None:
-        from botocore.exceptions import ClientError
-
-        try:
-            self._scope.clients.dynamodb.update_item(**self._arguments(record, expression, values))
-        except ClientError as error:
-            if error_code(error) == "ConditionalCheckFailedException":
-                raise Superseded(f"Turn {self.turn} was taken over by another attempt.") from None
-            raise
-
-    def _arguments(self, record: TurnRecord, expression: str, values: dict[str, Any]) -> Any:
-        arguments: dict[str, Any] = {
-            "TableName": self._scope.table,
-            "Key": self._key().wire(),
-            "UpdateExpression": expression,
-            "ConditionExpression": "attempt = :attempt",
-            "ExpressionAttributeValues": to_item({**values, ":attempt": record.attempt}),
+    def tenant_stays(self) -> dict[str, Any]:
+        """Whatever holds somebody's words is not written any more once the tenant's deletion has begun."""
+        return {
+            "ConditionCheck": {
+                "TableName": self._scope.table,
+                "Key": self._scope.key("META").wire(),
+                "ConditionExpression": "attribute_exists(sk) AND #status <> :deleting",
+                "ExpressionAttributeNames": {"#status": "status"},
+                "ExpressionAttributeValues": to_item({":deleting": "deleting"}),
+            }
         }
-        if "#state" in expression:
-            arguments["ExpressionAttributeNames"] = {"#state": "state"}
-        return arguments
+
+    def _change(self, record: TurnRecord, expression: str, values: dict[str, Any]) -> dict[str, Any]:
+        return {"Update": self._arguments(record, expression, values, "running")}
+
+    def _update(self, record: TurnRecord, expression: str, values: dict[str, Any], while_: str) -> None:
+        arguments = self._arguments(record, expression, values, while_)
+        if conditionally(self._scope.clients.dynamodb.update_item, **arguments) is None:
+            raise Superseded(f"Turn {self.turn} was taken over by another attempt.")
+
+    def _arguments(self, record: TurnRecord, expression: str, values: dict[str, Any], while_: str) -> dict[str, Any]:
+        held = self._holds(record, while_)
+        held["ExpressionAttributeValues"] |= to_item(values)
+        return {"TableName": self._scope.table, "Key": self._key().wire(), "UpdateExpression": expression, **held}
+
+    def _holds(self, record: TurnRecord, state: str) -> dict[str, Any]:
+        """The condition under which an attempt may write: the turn is its own, and stands where it thinks."""
+        return {
+            "ConditionExpression": "attempt = :attempt AND #state = :while",
+            "ExpressionAttributeNames": {"#state": "state"},
+            "ExpressionAttributeValues": to_item({":attempt": record.attempt, ":while": state}),
+        }
 
     def _transact(self, items: list[dict[str, Any]]) -> None:
         try:

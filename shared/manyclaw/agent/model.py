@@ -7,6 +7,7 @@ after the longest possible answer. The SDK's own retries are off: each try is a 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,9 @@ from manyclaw.errors import Misconfigured, PermanentError, RetryableError
 
 if TYPE_CHECKING:
     from anthropic import Anthropic
+
+LAST_SECONDS = 10.0
+"""Of the process's time are kept for what comes after a call."""
 
 READ_TIMEOUT = 60.0
 """Seconds without a single event of the stream; Anthropic sends pings in between."""
@@ -67,8 +71,15 @@ def _client(base_url: str, api_key: str) -> Anthropic:
     )
 
 
-def ask(base_url: str, api_key: str, request: dict[str, Any]) -> Answer:
+def ask(base_url: str, api_key: str, request: dict[str, Any], seconds_left: Callable[[], float]) -> Answer:
     """Send ``request`` (the body of POST /v1/messages without ``stream``) and wait for the whole answer.
+
+    Blank text blocks, which the API gives but does not take back, are left out of the answer.
+
+    Parameters
+    ----------
+    seconds_left
+        The process's time; the stream is broken off when :data:`LAST_SECONDS` are left.
 
     Raises
     ------
@@ -82,10 +93,13 @@ def ask(base_url: str, api_key: str, request: dict[str, Any]) -> Answer:
 
     try:
         with _client(base_url, api_key).messages.stream(**request) as stream:
+            for _ in stream:
+                if seconds_left() < LAST_SECONDS:
+                    raise ModelInterrupted("The model's answer took longer than this process may run.")
             message = stream.get_final_message()
             request_id = stream.response.headers.get("request-id", "")
     except anthropic.APIStatusError as error:
-        raise _refusal(error) from None
+        raise _refusal(error, _detail(error)) from None
     except anthropic.APITimeoutError:
         raise ModelInterrupted("The model did not answer in time.") from None
     except anthropic.APIConnectionError as error:
@@ -99,12 +113,14 @@ def ask(base_url: str, api_key: str, request: dict[str, Any]) -> Answer:
     content = [block.model_dump(mode="json", exclude_none=True) for block in message.content]
     for block in content:
         block.pop("parsed_output", None)
+    content = [block for block in content if block["type"] != "text" or block["text"].strip()]
     return Answer(content, message.stop_reason, Tokens.of(message.usage), request_id or message.id)
 
 
-def _refusal(error: Any) -> Exception:
+def _refusal(error: Any, detail: str) -> Exception:
     status = int(error.status_code)
-    detail = _detail(error)
+    if status < 400:  # an error event within the stream: the answer had begun and may be billed
+        return ModelInterrupted(f"The model's answer broke off: {detail}")
     if status in (408, 409, 429) or status >= 500:
         return ModelBusy(f"The model's API answered {status}: {detail}", retry_after=_retry_after(error))
     if status in (401, 403):
@@ -112,7 +128,7 @@ def _refusal(error: Any) -> Exception:
             f"The model's API refused the key: {status} {detail}.",
             hint="Check the Anthropic key (SSM parameter /{stack}/anthropic).",
         )
-    if "prompt is too long" in detail or status == 413:
+    if status == 413 or "prompt is too long" in detail or "exceed context limit" in detail:
         return PromptTooLong(f"The model's API answered {status}: {detail}")
     return ModelRefused(f"The model's API answered {status}: {detail}")
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from manyclaw.agent.tools import Tool
+from manyclaw.agent.tools import Tool, every_tool
 from manyclaw.sessions import Message, Transcript
 from manyclaw.telegram import IncomingMessage
 from manyclaw.tenancy import GatewayConfig, Overlay
@@ -74,7 +74,8 @@ def fit(transcript: Transcript, frame_: Frame, newest: Message) -> Transcript:
     room = frame_.context_window - frame_.max_tokens
     if transcript.context_tokens + newest_tokens <= room * _FILL:
         return transcript
-    return transcript.without_oldest(int(room * _AFTER_TRIM) * CHARACTERS_PER_TOKEN)
+    share = room * _AFTER_TRIM / max(transcript.context_tokens, room)
+    return transcript.without_oldest(int(share * transcript.characters))
 
 
 def request(frame_: Frame, history: tuple[Message, ...], turn: list[Message], volatile: str = "") -> dict[str, Any]:
@@ -90,10 +91,10 @@ def request(frame_: Frame, history: tuple[Message, ...], turn: list[Message], vo
         What belongs to this turn only, such as passages from memory; it follows the user's message.
     """
     mark = {"type": "ephemeral", "ttl": "1h"} if frame_.cache_ttl == "1h" else {"type": "ephemeral"}
-    messages = [{"role": each.role, "content": list(each.content)} for each in (*history, *turn)]
+    messages: list[dict[str, Any]] = [{"role": each.role, "content": list(each.content)} for each in (*history, *turn)]
     _mark_last(messages[len(history)], mark)
     if volatile:
-        messages[len(history)]["content"].append({"type": "text", "text": volatile})  # type: ignore[attr-defined]
+        messages[len(history)]["content"].append({"type": "text", "text": volatile})
     if history:
         _mark_last(messages[len(history) - 1], mark)
     if len(turn) > 1:
@@ -106,7 +107,15 @@ def request(frame_: Frame, history: tuple[Message, ...], turn: list[Message], vo
     }
     if frame_.tools:
         body["tools"] = [tool.definition() for tool in frame_.tools.values()]
+    elif _holds_tools(messages):
+        body["tools"] = [tool.definition() for tool in every_tool()]
+        body["tool_choice"] = {"type": "none"}
     return body
+
+
+def _holds_tools(messages: list[dict[str, Any]]) -> bool:
+    """Whether a tool was ever called: the API then wants tools defined, also when none may be called any more."""
+    return any(block["type"] in ("tool_use", "tool_result") for message in messages for block in message["content"])
 
 
 def _mark_last(message: dict[str, Any], mark: dict[str, str]) -> None:

@@ -30,7 +30,7 @@ class Runtime:
     scopes: ScopeFactory
     pool: ThreadPoolExecutor
     sleep: Callable[[float], None] = time.sleep
-    _key: tuple[float, str] | None = None
+    _key: tuple[float, str] | None = field(default=None, repr=False)
     _bots: OrderedDict[tuple[str, str], Bot] = field(default_factory=OrderedDict)
 
     def anthropic_key(self) -> str:
@@ -49,12 +49,22 @@ class Runtime:
                 answer = self.clients.ssm.get_parameter(Name=name, WithDecryption=True)
             except ClientError as error:
                 if error_code(error) != "ParameterNotFound":
+                    if self._key is not None:
+                        return self._key[1]
                     raise
                 raise Misconfigured(
                     f"There is no Anthropic key in the SSM parameter {name}.", hint="Store it there as a SecureString."
                 ) from None
             self._key = (time.monotonic() + KEY_SECONDS, str(answer["Parameter"].get("Value", "")))
         return self._key[1]
+
+    def warm(self) -> None:
+        """Load what the first turn would have to load: the model's SDK and the AWS clients' models."""
+        import anthropic  # noqa: F401
+        import boto3.dynamodb.types  # noqa: F401
+
+        for service in ("sts", "dynamodb", "s3", "ssm", "sqs"):
+            self.clients.get(service)
 
     def forget_key(self) -> None:
         """The key was refused: read it again at its next use."""
@@ -64,11 +74,17 @@ class Runtime:
         """The tenant's bot, with its token read once per pairing."""
         name = (scope.tenant, pairing.version)
         bot = self._bots.get(name)
-        if bot is None:
+        if bot is not None:
+            self._bots.move_to_end(name)
+        else:
             bot = self._bots[name] = open_bot(scope, pairing, self.settings.telegram_api_url)
             while len(self._bots) > _KEEP_BOTS:
                 self._bots.popitem(last=False)
         return bot
+
+    def forget_bot(self, scope: TenantScope, pairing: Pairing) -> None:
+        """The token was refused: read it again at its next use."""
+        self._bots.pop((scope.tenant, pairing.version), None)
 
 
 @cache

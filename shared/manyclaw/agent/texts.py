@@ -21,6 +21,14 @@ _TEXTS: Final = {
         "ru": "Извините, не получилось ответить. Попробуйте ещё раз позже.",
         "zh": "抱歉，我无法回答。请稍后再试。",
     },
+    "declined": {
+        "en": "I cannot help with that.",
+        "de": "Dabei kann ich nicht helfen.",
+        "es": "No puedo ayudar con eso.",
+        "fr": "Je ne peux pas aider pour cela.",
+        "ru": "С этим я помочь не могу.",
+        "zh": "这件事我帮不上忙。",
+    },
     "unavailable": {
         "en": "This bot is not set up completely yet. Its operator has been told.",
         "de": "Dieser Bot ist noch nicht fertig eingerichtet. Der Betreiber weiß Bescheid.",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -11,14 +12,23 @@ from typing import Any
 
 from manyclaw.agent.journal import Journal, Step, TurnRecord
 from manyclaw.agent.loading import Loaded
-from manyclaw.agent.model import Answer, ModelBusy, ModelInterrupted, ModelRefused, PromptTooLong, ask
+from manyclaw.agent.model import (
+    LAST_SECONDS,
+    Answer,
+    ModelBusy,
+    ModelInterrupted,
+    ModelRefused,
+    PromptTooLong,
+    ask,
+)
 from manyclaw.agent.prompt import Frame, fit, frame, request, user_content
 from manyclaw.agent.remembering import RECENT_MESSAGES, remembered
 from manyclaw.agent.runtime import Runtime
 from manyclaw.agent.texts import text
 from manyclaw.agent.tools import ToolContext, allowed, run_tool
+from manyclaw.aws import TransactionRefused, transact
 from manyclaw.billing import Call, Settlement, begin, refuse, settle
-from manyclaw.errors import Misconfigured, Unavailable
+from manyclaw.errors import Misconfigured, Superseded, Unavailable
 from manyclaw.logs import fields
 from manyclaw.memory import recall
 from manyclaw.sessions import Message, Transcript, append, index_row
@@ -30,14 +40,20 @@ log = logging.getLogger(__name__)
 MAX_CALLS = 16
 """Model calls in one turn; the last may use no tool, so that a turn always ends with words."""
 
-LEAST_SECONDS = 25.0
-"""No call is begun with less of the process's time left; the queue brings the turn again."""
+_TOKENS_A_SECOND = 40
+"""A slow model's pace, for guessing how long an answer may take at most."""
+
+_MOST_SECONDS = 600.0
+"""No call is asked to leave more than this: the process's whole time is 900 seconds."""
 
 TOOL_SECONDS = 10.0
 """How long the model's own search in memory may take; it asked for it, so it waits longer than a passing one."""
 
 _PAUSES = (0.5, 2.0, 5.0)
 """Seconds between the tries of a call that was refused as busy, within one attempt."""
+
+_PATIENCE = 20.0
+"""A busy model that names a longer wait is left to the queue."""
 
 
 class Thinking:
@@ -60,6 +76,9 @@ class Thinking:
         self._message = message
         self._seconds_left = seconds_left
         self._facts = facts
+        self._record: TurnRecord | None = None
+        self._transcript = loaded.transcript
+        self._language = loaded.overlay.overlay.language_for(loaded.gateway)
         self._volatile = ""
 
     def run(self, record: TurnRecord | None, username: str) -> TurnRecord:
@@ -68,57 +87,69 @@ class Thinking:
         Raises
         ------
         TransactionRefused
-            The turn was claimed before; load it and come again with its ``record``.
+            The turn was claimed before; come again with its ``record``.
         Unavailable, ModelBusy, ModelInterrupted
             Not now; everything settled so far is in the journal.
         """
         overlay = self._loaded.overlay.overlay
         stable = frame(self._loaded.gateway, overlay, allowed(overlay.allowed_tools), username)
         newest = Message("user", user_content(self._message, overlay.time_zone), self._journal.turn)
-        transcript = fit(self._loaded.transcript, stable, newest)
-        if transcript.next_seq and transcript.messages and transcript.messages[-1].turn == self._journal.turn:
-            raise Unavailable("The transcript holds this turn already, but its record does not.", retry_after=5)
-        recent = frozenset(each.turn for each in transcript.messages[-RECENT_MESSAGES:])
+        if record is None and self._transcript.messages and self._transcript.messages[-1].turn == self._journal.turn:
+            raise TransactionRefused([0], {})
+        self._record = record
+        self._transcript = fit(self._transcript, stable, newest)
+        recent = frozenset(each.turn for each in self._transcript.messages[-RECENT_MESSAGES:])
         passages = self._loaded.recalled.passages()
         self._facts["passages"] = len(passages)
         self._volatile = remembered(self._loaded.memory.facts, passages, recent, overlay.time_zone)
         while True:
-            record = self._finish_tools(record, stable)
-            said = [newest, *_messages(record, self._journal.turn)]
+            self._finish_tools(stable)
+            said = [newest, *_messages(self._record, self._journal.turn)]
             try:
-                record, call, answer = self._call(record, stable, transcript, said)
-            except PromptTooLong:
-                shorter = transcript.without_oldest(_half(transcript))
-                if len(shorter.messages) == len(transcript.messages):
-                    return self._give_up(record)
-                transcript = shorter
-                record = self._journal.load()
-                continue
+                call, answer = self._call(stable, said)
             except ModelRefused as error:
                 log.error("model refused", extra=fields(tenant=self._scope.tenant, error=str(error)))
-                return self._give_up(None)
+                if self._shorten(error):
+                    continue
+                return self._journal.commit_answer(self._mine(), [text("failed", self._language)], [])
             settled = settle(self._scope, call, self._settlement(stable, call, answer), datetime.now(UTC))
-            if answer.stop_reason == "tool_use" and answer.tool_uses:
+            with self._settled_anyway(settled):
+                if answer.stop_reason != "tool_use" or not answer.tool_uses:
+                    return self._commit(said, answer, settled)
                 step = Step("assistant", answer.content)
-                record = self._journal.add_step(record, step, datetime.now(UTC), settled)
-                continue
-            return self._commit(record, transcript, said, answer, settled)
+                self._record = self._journal.add_step(self._mine(), step, datetime.now(UTC), settled)
 
-    def _finish_tools(self, record: TurnRecord | None, stable: Frame) -> TurnRecord | None:
+    def _mine(self) -> TurnRecord:
+        assert self._record is not None
+        return self._record
+
+    def _shorten(self, error: ModelRefused) -> bool:
+        """Show the model less of the conversation; False when there is nothing left to leave out.
+
+        A prompt that is too long loses its older half. One that is refused for another reason may hold something in its
+        history that the API no longer takes: without this it would refuse every further message of the chat.
+        """
+        messages = self._transcript.messages
+        if not messages:
+            return False
+        half = sum(len(str(message.content)) for message in messages) // 2
+        kept = self._transcript.without_oldest(half if isinstance(error, PromptTooLong) else 0)
+        self._transcript = kept if len(kept.messages) < len(messages) else self._transcript.without_oldest(0)
+        return True
+
+    def _finish_tools(self, stable: Frame) -> None:
         """Run the tools that the last answer asked for and that have no result in the journal yet."""
-        if record is None or not record.steps:
-            return record
+        steps = self._record.steps if self._record else ()
         results = 0
-        while results < len(record.steps) and record.steps[-1 - results].role == "result":
+        while results < len(steps) and steps[-1 - results].role == "result":
             results += 1
-        if results == len(record.steps):
-            return record
-        uses = [block for block in record.steps[-1 - results].content if block["type"] == "tool_use"]
+        if results == len(steps):
+            return
+        uses = [block for block in steps[-1 - results].content if block["type"] == "tool_use"]
         for use in uses[results:]:
             context = self._tool_context()
             block = run_tool(stable.tools, use, context)
-            record = self._journal.add_step(record, Step("result", [block]), datetime.now(UTC), [])
-        return record
+            self._record = self._journal.add_step(self._mine(), Step("result", [block]), datetime.now(UTC), [])
 
     def _tool_context(self) -> ToolContext:
         whose = self._loaded.memory.subject
@@ -127,26 +158,25 @@ class Thinking:
         zone = self._loaded.overlay.overlay.time_zone
         return ToolContext(self._scope, self._message.conversation, datetime.now(UTC), whose, zone, search)
 
-    def _call(
-        self, record: TurnRecord | None, stable: Frame, transcript: Transcript, said: list[Message]
-    ) -> tuple[TurnRecord, Call, Answer]:
-        """One settled answer. A busy model is tried again under the same ledger row, a broken call under a new one."""
-        body = request(stable, transcript.messages, said, self._volatile)
-        if stable.tools and record is not None and record.calls >= MAX_CALLS - 1:
+    def _call(self, stable: Frame, said: list[Message]) -> tuple[Call, Answer]:
+        """One whole answer. A busy model is tried again under the same ledger row, a broken call under a new one."""
+        body = request(stable, self._transcript.messages, said, self._volatile)
+        if stable.tools and self._record is not None and self._record.calls >= MAX_CALLS - 1:
             body["tool_choice"] = {"type": "none"}
         key = self._runtime.anthropic_key()
+        needed = min(_MOST_SECONDS, stable.max_tokens / _TOKENS_A_SECOND) + LAST_SECONDS
         call: Call | None = None
         for pause in (*_PAUSES, None):
-            if self._seconds_left() < LEAST_SECONDS:
+            if self._seconds_left() < needed:
+                if call is not None:
+                    refuse(self._scope, call, "busy until there was no time left")
                 raise Unavailable("There is too little time left for another model call.", retry_after=1)
-            if call is None:
-                record, call = self._begin(record, stable)
-            assert record is not None
+            call = call or self._begin(stable)
             try:
-                answer = ask(self._runtime.settings.anthropic_base_url, key, body)
+                return call, ask(self._runtime.settings.anthropic_base_url, key, body, self._seconds_left)
             except ModelBusy as error:
                 wait = max(pause or 0.0, error.retry_after or 0.0)
-                if pause is None or wait > 20:
+                if pause is None or wait > _PATIENCE:
                     refuse(self._scope, call, str(error))
                     raise
                 self._runtime.sleep(wait)
@@ -160,23 +190,24 @@ class Thinking:
                 if isinstance(error, Misconfigured):
                     self._runtime.forget_key()
                 raise
-            else:
-                return record, call, answer
         raise AssertionError("unreachable")
 
-    def _begin(self, record: TurnRecord | None, stable: Frame) -> tuple[TurnRecord, Call]:
+    def _begin(self, stable: Frame) -> Call:
         call = Call(
             turn=self._journal.turn,
-            number=(record.calls if record else 0) + 1,
+            number=(self._record.calls if self._record else 0) + 1,
             model=stable.model,
             user=str(self._message.sender_id or self._message.chat_id),
             source="chat",
             began_at=datetime.now(UTC),
         )
         row = begin(self._scope, call)
-        if record is None:
-            return self._journal.claim(call.began_at, [row], calls=1), call
-        return self._journal.begin_call(record, row), call
+        if self._record is None:
+            first = first_words(self._scope, self._journal, self._transcript, self._message, call.began_at)
+            self._record = self._journal.claim(call.began_at, [row, *first], calls=1)
+        else:
+            self._record = self._journal.begin_call(self._record, row)
+        return call
 
     def _settlement(self, stable: Frame, call: Call, answer: Answer) -> Settlement:
         self._facts["calls"] = call.number
@@ -190,33 +221,42 @@ class Thinking:
             tool_calls=len(answer.tool_uses),
         )
 
-    def _commit(
-        self,
-        record: TurnRecord,
-        transcript: Transcript,
-        said: list[Message],
-        answer: Answer,
-        settled: list[dict[str, Any]],
-    ) -> TurnRecord:
-        language = self._loaded.overlay.overlay.language_for(self._loaded.gateway)
-        reply = answer.text or text("failed" if answer.stop_reason == "refusal" else "empty", language)
+    @contextmanager
+    def _settled_anyway(self, settled: list[dict[str, Any]]) -> Iterator[None]:
+        """If the turn turns out to be no longer ours, what the call cost is settled all the same."""
+        try:
+            yield
+        except Superseded:
+            with suppress(TransactionRefused):
+                transact(self._scope.clients.dynamodb, settled)
+            raise
+
+    def _commit(self, said: list[Message], answer: Answer, settled: list[dict[str, Any]]) -> TurnRecord:
+        """Commit the reply. A refusal is not kept: with it in the history, the model would go on refusing."""
+        if answer.stop_reason == "refusal":
+            return self._journal.commit_answer(self._mine(), [text("declined", self._language)], settled)
+        reply = answer.text or text("empty", self._language)
         content = [block for block in answer.content if block["type"] != "tool_use"]
         if not answer.text:
             content = [*content, {"type": "text", "text": reply}]
         kept = [*said, Message("assistant", content, self._journal.turn)]
-        now = datetime.now(UTC)
         context_tokens = answer.tokens.prompt + answer.tokens.output
-        items = [*settled, *append(self._scope, transcript, kept, context_tokens, now)]
-        if transcript.next_seq == 0:
-            items.append(index_row(self._scope, transcript.conversation, self._message.chat_type, now))
-        return self._journal.commit_answer(record, split_message(reply), items, remember=bool(answer.text))
+        items = append(self._scope, self._transcript, kept, context_tokens, datetime.now(UTC))
+        return self._journal.commit_answer(
+            self._mine(), split_message(reply), [*settled, *items], remember=bool(answer.text)
+        )
 
-    def _give_up(self, record: TurnRecord | None) -> TurnRecord:
-        """The model will never take this prompt: say so, and leave the transcript as it was."""
-        language = self._loaded.overlay.overlay.language_for(self._loaded.gateway)
-        known = record or self._journal.load()
-        assert known is not None
-        return self._journal.commit_answer(known, [text("failed", language)], [])
+
+def first_words(
+    scope: TenantScope, journal: Journal, transcript: Transcript, message: IncomingMessage, now: datetime
+) -> list[dict[str, Any]]:
+    """What a claim writes besides while a conversation has no transcript: its row in the tenant's list.
+
+    It comes before any word of the conversation is stored, so that a deletion finds everything.
+    """
+    if transcript.next_seq:
+        return []
+    return [journal.tenant_stays(), index_row(scope, transcript.conversation, message.chat_type, now)]
 
 
 def _messages(record: TurnRecord | None, turn: str) -> list[Message]:
@@ -230,7 +270,3 @@ def _messages(record: TurnRecord | None, turn: str) -> list[Message]:
         else:
             messages.append(Message("user", step.content, turn))
     return messages
-
-
-def _half(transcript: Transcript) -> int:
-    return sum(len(str(message.content)) for message in transcript.messages) // 2

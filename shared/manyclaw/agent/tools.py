@@ -100,9 +100,14 @@ def tool_names() -> frozenset[str]:
     return frozenset(tool.name for tool in _BUILT_IN)
 
 
+def every_tool() -> tuple[Tool, ...]:
+    """All tools that there are, sorted by name."""
+    return tuple(sorted(_BUILT_IN, key=lambda tool: tool.name))
+
+
 def allowed(names: tuple[str, ...]) -> dict[str, Tool]:
     """The tools among ``names`` that exist, sorted by name: the order is part of the cached prompt."""
-    return {tool.name: tool for tool in sorted(_BUILT_IN, key=lambda tool: tool.name) if tool.name in names}
+    return {tool.name: tool for tool in every_tool() if tool.name in names}
 
 
 def run_tool(tools: dict[str, Tool], use: dict[str, Any], context: ToolContext) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from manyclaw.agent.delivery import deliver
+from manyclaw.agent.delivery import BotTokenRefused, deliver
 from manyclaw.agent.envelope import Envelope
 from manyclaw.agent.forgetting import forget_reply
 from manyclaw.agent.journal import Journal, TurnRecord
@@ -20,8 +20,8 @@ from manyclaw.agent.pulse import Pulse
 from manyclaw.agent.remembering import handing_over
 from manyclaw.agent.runtime import Runtime
 from manyclaw.agent.texts import text
-from manyclaw.agent.thinking import Thinking
-from manyclaw.aws import TransactionRefused
+from manyclaw.agent.thinking import Thinking, first_words
+from manyclaw.aws import TransactionRefused, error_code, is_aws_error
 from manyclaw.errors import ManyclawError, Misconfigured, RetryableError
 from manyclaw.logs import fields
 from manyclaw.telegram import Bot, IncomingMessage, read_message, split_message
@@ -30,10 +30,14 @@ from manyclaw.tenancy import TenantScope
 log = logging.getLogger(__name__)
 
 GIVE_UP_AT = 5
-"""The delivery of the queue's message at which the model is no longer asked and the user is told so."""
+"""The try at which the model is no longer asked and the user is told so: some eight minutes after the message if the
+model was down, two if the process died each time."""
 
-_RETRY_IN = (1, 2, 5, 15, 60, 120, 300, 600)
-"""Seconds until the queue delivers a failed turn again, by how often it was delivered already."""
+_RETRY_IN = (3, 20, 90, 300, 300, 600)
+"""Seconds until the queue delivers a failed turn again, by how often it was tried or delivered already."""
+
+
+CLOSED = ("delivered", "failed")
 
 
 @dataclass
@@ -57,14 +61,18 @@ class Attempt:
 def run_turn(runtime: Runtime, attempt: Attempt, pulse: Pulse) -> Outcome:
     """Bring the turn as far as it goes; never raises for what the queue should bring again."""
     facts: dict[str, object] = {}
+    wait = _RETRY_IN[min(attempt.receives, len(_RETRY_IN)) - 1]
     try:
         outcome = _Turn(runtime, attempt, pulse, facts).run()
     except RetryableError as error:
-        wait = _RETRY_IN[min(attempt.receives, len(_RETRY_IN)) - 1]
         outcome = Outcome("retry", max(wait, error.retry_after or 0), {"error": str(error)})
     except ManyclawError as error:
         log.error("turn failed", extra=fields(turn=attempt.envelope.turn, error=str(error)))
-        outcome = Outcome("error", _RETRY_IN[min(attempt.receives, len(_RETRY_IN)) - 1], {"error": str(error)})
+        outcome = Outcome("error", wait, {"error": str(error)})
+    except Exception as error:
+        if not is_aws_error(error):
+            raise
+        outcome = Outcome("retry", wait, {"error": error_code(error) or type(error).__name__})
     outcome.facts = {**facts, **outcome.facts}
     return outcome
 
@@ -83,39 +91,37 @@ class _Turn:
             return Outcome("ignored: no message of a person")
         scope = self._runtime.scopes.open(self._envelope.tenant)
         journal = Journal(scope, message.conversation, self._envelope.turn)
-        record = journal.load() if self._attempt.receives > 1 else None
-        if record is not None and record.state in ("delivered", "failed"):
-            return self._closed(record)
+        record = journal.resume() if self._attempt.receives > 1 else None
+        if record is not None and record.state in CLOSED:
+            return _closed(record)
         loaded = load(self._runtime, scope, message)
         ignored = self._ignored(loaded, message)
         if ignored or loaded.pairing is None:
             return Outcome(f"ignored: {ignored}")
         bot = self._runtime.bot(scope, loaded.pairing)
-        self._report_config(loaded, bot)
         try:
             record = self._answer(scope, journal, record, loaded, message, bot)
         except TransactionRefused:
-            record = self._known(journal)
-            if record.state in ("delivered", "failed"):
-                return self._closed(record)
-            record = self._answer(scope, journal, record, loaded, message, bot)
+            known = self._known(journal)
+            if known.state in CLOSED:
+                return _closed(known)
+            record = self._answer(scope, journal, known, loaded, message, bot)
         self._pulse.stop_typing()
+        self._report_config(loaded, bot)
         handed_over = handing_over(self._runtime, scope, journal.turn, record, message)
-        record = deliver(journal, record, bot, message, handed_over, self._runtime.sleep)
-        if self._facts.get("gave_up"):
-            journal.finish(record, "failed", "given up")
-            return Outcome("given up", 0)
-        return Outcome("delivered", facts={"parts": len(record.parts)})
-
-    def _closed(self, record: TurnRecord) -> Outcome:
-        """Nothing to do any more; one that failed is on its way to the dead letters."""
-        return Outcome("duplicate") if record.state == "delivered" else Outcome("given up", 0)
+        try:
+            record = deliver(journal, record, bot, message, handed_over, self._runtime.sleep)
+        except BotTokenRefused:
+            self._runtime.forget_bot(scope, loaded.pairing)
+            raise
+        return Outcome("given up", 0) if record.gave_up else Outcome("delivered", facts={"parts": len(record.parts)})
 
     def _known(self, journal: Journal) -> TurnRecord:
-        record = journal.load()
+        """The turn that was there already. One that was given up is tried anew: its letter came back from the dead."""
+        record = journal.resume()
         if record is None:
-            raise RetryableError("The turn was claimed by another attempt and has gone.", retry_after=1)
-        return record
+            raise RetryableError("The turn's record has gone while it was looked at.", retry_after=1)
+        return journal.reopen(record) if record.state == "failed" and self._attempt.receives == 1 else record
 
     def _ignored(self, loaded: Loaded, message: IncomingMessage) -> str:
         pairing, overlay = loaded.pairing, loaded.overlay.overlay
@@ -142,26 +148,34 @@ class _Turn:
     ) -> TurnRecord:
         """The turn with its answer committed, however it came about."""
         if record is not None:
-            record = journal.take_over(record)
+            self._facts["tries"] = record.tries
             if record.state == "answered":
                 return record
         language = loaded.overlay.overlay.language_for(loaded.gateway)
         said = forget_reply(scope, message, language) or self._without_model(loaded, message, language)
-        if not said and self._attempt.receives >= GIVE_UP_AT:
-            self._facts["gave_up"] = True
-            log.error("turn given up", extra=fields(tenant=scope.tenant, turn=journal.turn))
-            said = text("failed", language)
         if said:
-            return self._commit_plain(journal, record, split_message(said))
+            return self._commit_plain(scope, journal, record, loaded, message, said)
+        if record is not None and record.tries >= GIVE_UP_AT:
+            log.error("turn given up", extra=fields(tenant=scope.tenant, turn=journal.turn))
+            return journal.commit_answer(record, split_message(text("failed", language)), [], gave_up=True)
         assert loaded.pairing is not None
         self._pulse.type_in(bot, message.chat_id, message.thread_id)
         thinking = Thinking(self._runtime, scope, journal, loaded, message, self._attempt.seconds_left, self._facts)
         return thinking.run(record, loaded.pairing.username)
 
-    def _commit_plain(self, journal: Journal, record: TurnRecord | None, parts: list[str]) -> TurnRecord:
+    def _commit_plain(
+        self,
+        scope: TenantScope,
+        journal: Journal,
+        record: TurnRecord | None,
+        loaded: Loaded,
+        message: IncomingMessage,
+        said: str,
+    ) -> TurnRecord:
         if record is None:
-            record = journal.claim(datetime.now(UTC), [], calls=0)
-        return journal.commit_answer(record, parts, [])
+            now = datetime.now(UTC)
+            record = journal.claim(now, first_words(scope, journal, loaded.transcript, message, now), calls=0)
+        return journal.commit_answer(record, split_message(said), [])
 
     def _without_model(self, loaded: Loaded, message: IncomingMessage, language: str) -> str:
         """An answer for which no model is needed, or an empty string."""
@@ -192,3 +206,8 @@ class _Turn:
                 bot.call("sendMessage", {"chat_id": owner, "text": said})
             except ManyclawError as error:
                 log.warning("owner not told", extra=fields(tenant=self._envelope.tenant, error=str(error)))
+
+
+def _closed(record: TurnRecord) -> Outcome:
+    """Nothing to do any more; one that failed is on its way to the dead letters."""
+    return Outcome("duplicate") if record.state == "delivered" else Outcome("given up", 0)

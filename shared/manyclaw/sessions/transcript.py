@@ -51,6 +51,11 @@ class Transcript:
     context_tokens: int = 0
     messages: tuple[Message, ...] = field(default=())
 
+    @property
+    def characters(self) -> int:
+        """How long the content is, as it is stored."""
+        return sum(len(_dump(message.content)) for message in self.messages)
+
     def without_oldest(self, keep_characters: int) -> Transcript:
         """Without the oldest turns, so that the content left has at most ``keep_characters`` characters.
 

@@ -78,6 +78,8 @@ class IncomingMessage:
         What else the message holds (photo, voice, …), or empty.
     sent_at
         Unix time in seconds, as Telegram dates it.
+    sender_is_bot
+        False for an anonymous admin or a channel, for whom Telegram puts a bot of its own in the sender's place.
     """
 
     update_id: int
@@ -134,9 +136,9 @@ def read_message(update: dict[str, Any]) -> IncomingMessage | None:
     sender = _mapping(message.get("from"))
     topic = message.get("message_thread_id") if message.get("is_topic_message") else None
     thread_id = topic if isinstance(topic, int) and topic != 1 else None
-    name = " ".join(filter(None, (sender.get("first_name"), sender.get("last_name")))) or str(
-        _mapping(message.get("sender_chat")).get("title") or sender.get("username") or ""
-    )
+    speaks_for = _mapping(message.get("sender_chat"))
+    names = " ".join(str(part) for part in (sender.get("first_name"), sender.get("last_name")) if part)
+    name = str(speaks_for.get("title") or names or sender.get("username") or "")
     return IncomingMessage(
         update_id=update["update_id"],
         message_id=int(message.get("message_id") or 0),
@@ -146,7 +148,7 @@ def read_message(update: dict[str, Any]) -> IncomingMessage | None:
         conversation=f"{chat['id']}:{thread_id}" if thread_id else str(chat["id"]),
         sender_id=sender.get("id") if _is_id(sender.get("id")) else None,
         sender_name=" ".join(_clean(name).split())[:64],
-        sender_is_bot=bool(sender.get("is_bot")),
+        sender_is_bot=bool(sender.get("is_bot")) and not speaks_for,
         language_code=str(sender.get("language_code") or "")[:16],
         text=text,
         attachment=attachment,

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from manyclaw.aws import Clients, error_code, from_item, pages, to_item
+from manyclaw.aws import Clients, conditionally, from_item, pages, to_item
 from manyclaw.settings import Settings
 
 PARTITION = "GATEWAY"
@@ -22,15 +22,7 @@ PARTITION = "GATEWAY"
 
 def held(call: Any, **arguments: Any) -> bool:
     """Make a conditional write; False when its condition did not hold."""
-    from botocore.exceptions import ClientError
-
-    try:
-        call(**arguments)
-    except ClientError as error:
-        if error_code(error) == "ConditionalCheckFailedException":
-            return False
-        raise
-    return True
+    return conditionally(call, **arguments) is not None
 
 
 class GatewayTable:

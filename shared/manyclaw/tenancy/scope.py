@@ -82,10 +82,11 @@ class ScopeFactory:
     clients
         The caller's own: a function's role, or the operator.
     keep
-        How many tenants' sessions one process holds; the longest unused goes first.
+        How many tenants' sessions one process holds; the longest unused goes first. Each holds a few connections,
+        and a Lambda process may have 1,024 files open.
     """
 
-    def __init__(self, settings: Settings, clients: Clients, keep: int = 256) -> None:
+    def __init__(self, settings: Settings, clients: Clients, keep: int = 64) -> None:
         self._settings = settings
         self._clients = clients
         self._keep = keep

@@ -74,9 +74,12 @@ def test_an_upstream_that_is_gone_is_502_so_that_telegram_tries_again() -> None:
     async def scene() -> int:
         door = FrontDoor(lambda: None)
         door.api = "http://127.0.0.1:9"
-        async with TestServer(door.application()) as server, ClientSession() as session:
-            async with session.post(f"http://{server.host}:{server.port}/telegram/t", data=b"{}") as got:
-                return got.status
+        async with (
+            TestServer(door.application()) as server,
+            ClientSession(f"http://{server.host}:{server.port}") as session,
+            session.post("/telegram/t", data=b"{}") as got,
+        ):
+            return got.status
 
     assert asyncio.run(scene()) == 502
 

@@ -91,7 +91,7 @@ def test_the_seeds_prices_are_anthropics() -> None:
     known = {
         "claude-opus-4-6": "5 25 6.25 10 0.50",
         "claude-opus-4-7": "5 25 6.25 10 0.50",
-        "claude-sonnet-4-5": "3 15 3.75 6 0.30",
+        "claude-sonnet-4-6": "3 15 3.75 6 0.30",
         "claude-haiku-4-5": "1 5 1.25 2 0.10",
     }
     assert known.keys() == GATEWAY.models.keys()

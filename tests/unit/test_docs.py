@@ -1,0 +1,48 @@
+"""The documents say what there is: every key, variable, tool and file that they should name."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from manyclaw.agent import tool_names
+from manyclaw.agent.texts import LANGUAGES
+from manyclaw.tenancy import GatewayConfig, ModelInfo, Overlay
+from manyclaw.tenancy.gateway import Defaults, Rates
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("model", [Overlay, GatewayConfig, ModelInfo, Defaults, Rates])
+def test_every_key_is_documented(model: type[Overlay]) -> None:
+    missing = {name for name, field in model.model_fields.items() if f"`{field.alias or name}`" not in CONFIGURATION}
+    assert not missing
+
+
+def test_every_tool_and_language_is_documented() -> None:
+    assert not {name for name in tool_names() if f"`{name}`" not in CONFIGURATION}
+    assert not {language for language in LANGUAGES if f"`{language}`" not in CONFIGURATION}
+
+
+def test_every_variable_of_make_dev_is_documented() -> None:
+    source = "\n".join(path.read_text() for path in (ROOT / "local" / "dev").glob("*.py"))
+    read = set(re.findall(r'"((?:MANYCLAW|TELEGRAM|ANTHROPIC)_[A-Z_]+)"', source))
+    internal = {"MANYCLAW_TEST_CONTROLS", "MANYCLAW_TEMPLATE", "MANYCLAW_LAYER_PLATFORM"}
+    assert not {name for name in read - internal if f"`{name}`" not in CONFIGURATION}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text())
+    dead = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert not dead
+
+
+def test_every_target_of_the_makefile_that_a_page_names_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {target for page in PAGES for target in re.findall(r"`make ([a-z-]+)", page.read_text())}
+    assert named <= targets
