@@ -101,7 +101,7 @@ class MemoryTable:
     def _embed(self, turns: Sequence[Turn]) -> Vectors:
         import numpy as np
 
-        texts = [f"{turn.speaker}: {turn.said}\n{turn.answered}".strip() for turn in turns]
+        texts = [embedded(turn) for turn in turns]
         batches = [texts[start:][:_EMBEDDED_AT_ONCE] for start in range(0, len(texts), _EMBEDDED_AT_ONCE)]
         return np.concatenate([self._embedder.passages(batch) for batch in batches])
 
@@ -167,6 +167,11 @@ class MemoryTable:
         for name in others:
             self._database.drop_table(name)
         return added
+
+
+def embedded(turn: Turn) -> str:
+    """The text whose meaning finds a turn."""
+    return f"{turn.speaker}: {turn.said}\n{turn.answered}".strip()
 
 
 def described(turn: Turn) -> str:
