@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from manyclaw.agent.memory_tools import memory_save, memory_search
 from manyclaw.errors import BadInput
+from manyclaw.memory import Passage, Subject
 from manyclaw.tenancy import TenantScope
 
 MAX_RESULT_CHARACTERS = 20_000
@@ -16,11 +18,17 @@ MAX_RESULT_CHARACTERS = 20_000
 
 @dataclass(frozen=True)
 class ToolContext:
-    """What a tool may know: whose it is, where it was called, and what time it is (aware UTC)."""
+    """What a tool may know: whose it is, where it was called, and what time it is (aware UTC).
+
+    ``recall`` searches the memory of ``subject``: query and number in, passages out.
+    """
 
     scope: TenantScope
     conversation: str
     now: datetime
+    subject: Subject
+    time_zone: str
+    recall: Callable[[str, int], list[Passage]]
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,30 @@ _BUILT_IN = (
             "required": ["zone"],
         },
         run=_current_time,
+    ),
+    Tool(
+        name="memory_search",
+        description="Search what was said in this chat before, also long ago. Gives passages with date and speaker.",
+        input_schema={
+            "type": "object",
+            "properties": {"query": {"type": "string", "description": "What to look for, in the chat's own words"}},
+            "required": ["query"],
+        },
+        run=memory_search,
+    ),
+    Tool(
+        name="memory_save",
+        description="Save a fact about this user or group for good; you then see it in every later message. "
+        "Only for what will matter in weeks: names, preferences, standing agreements. One short sentence.",
+        input_schema={
+            "type": "object",
+            "properties": {
+                "fact": {"type": "string", "description": "At most 200 characters"},
+                "replaces": {"type": "integer", "description": "The number of a saved fact that this puts right"},
+            },
+            "required": ["fact"],
+        },
+        run=memory_save,
     ),
 )
 
