@@ -79,7 +79,7 @@ def erase(
     report.object_versions = remove_objects(scope, "", dry_run=dry_run)
     _conversations(scope, report)
     _own_rows(scope, report)
-    report.kept_usage_rows = len(row_keys(scope, scope.part("USAGE", "").pk))
+    report.kept_usage_rows = len(row_keys(scope, scope.part("USAGE", "").pk, "DAY#"))
     if not dry_run:
         registry.table.delete(f"WEBHOOK#{found}")
         registry.forget(found)
