@@ -142,6 +142,8 @@ PROBES: dict[str, list[Probe]] = {
 
 OWN_ROLE = {
     "assume_role": "opens a session: the one thing that a function's own role may do about tenants",
+    "invoke": "asks the memory function, which opens the tenant's session itself",
+    "send_message": "hands a finished turn to memory.fifo, for the tenant whose turn it is",
     "change_message_visibility": "the queue's message, which is nobody's data but the function's work",
 }
 """What a function or the operator asks with their own rights; nothing of it touches a tenant's data."""
@@ -196,6 +198,8 @@ def _calls_in_the_product() -> set[str]:
 
 def _is_ours(node: ast.Attribute) -> bool:
     """A method of an object of ours that is named like an operation."""
+    if node.attr in ("create_table", "list_tables"):  # LanceDB's
+        return True
     return isinstance(node.value, ast.Name) and node.value.id in ("self", "journal", "yaml")
 
 
