@@ -207,8 +207,10 @@ def _mend_api() -> None:
 
     resource_of = iam_actions.extract_resource_arn
 
-    def resource(service: str, method: str, path: str, headers: Any, body: bytes, query: Any, *rest: Any) -> Any:
-        known = resource_of(service, method, path, headers, body, query, *rest)
+    def resource(
+        service: str, method: str, path: str, headers: Any, body: bytes, query: Any, *rest: Any, **named: Any
+    ) -> Any:
+        known = resource_of(service, method, path, headers, body, query, *rest, **named)
         if service != "scheduler" or not isinstance(known, str) or ":schedule/" not in known:
             return known
         _, _, _, region, account, _ = known.split(":", 5)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from manyclaw.billing.ledger import refuse as refuse
     from manyclaw.billing.ledger import settle as settle
     from manyclaw.billing.ledger import usage_by_day as usage_by_day
+    from manyclaw.billing.turns import TurnUsage as TurnUsage
+    from manyclaw.billing.turns import turn_usage as turn_usage
     from manyclaw.billing.usage import Tokens as Tokens
 else:
     __getattr__ = lazy(
@@ -24,10 +26,12 @@ else:
             "LedgerRow": "ledger",
             "Settlement": "ledger",
             "Tokens": "usage",
+            "TurnUsage": "turns",
             "begin": "ledger",
             "ledger_rows": "ledger",
             "refuse": "ledger",
             "settle": "ledger",
+            "turn_usage": "turns",
             "usage_by_day": "ledger",
         },
     )
