@@ -136,7 +136,9 @@ class Thinking:
             return
         uses = [block for block in steps[-1 - results].content if block["type"] == "tool_use"]
         for use in uses[results:]:
-            context = ToolContext(self._scope, self._message.conversation, datetime.now(UTC))
+            context = ToolContext(
+                self._scope, self._message.conversation, datetime.now(UTC), self._message, self._journal.turn
+            )
             block = run_tool(stable.tools, use, context)
             self._record = self._journal.add_step(self._mine(), Step("result", [block]), datetime.now(UTC), [])
 
@@ -180,7 +182,7 @@ class Thinking:
             number=(self._record.calls if self._record else 0) + 1,
             model=stable.model,
             user=str(self._message.sender_id or self._message.chat_id),
-            source="chat",
+            source=self._message.source,
             began_at=datetime.now(UTC),
         )
         row = begin(self._scope, call)

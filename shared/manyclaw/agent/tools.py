@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from manyclaw.agent.reminder_tools import REMINDER_TOOLS
+from manyclaw.agent.tool import Tool as Tool
+from manyclaw.agent.tool import ToolContext as ToolContext
 from manyclaw.errors import BadInput
-from manyclaw.tenancy import TenantScope
 
 MAX_RESULT_CHARACTERS = 20_000
-
-
-@dataclass(frozen=True)
-class ToolContext:
-    """What a tool may know: whose it is, where it was called, and what time it is (aware UTC)."""
-
-    scope: TenantScope
-    conversation: str
-    now: datetime
-
-
-@dataclass(frozen=True)
-class Tool:
-    """A tool as the model sees it, and what runs when it is called.
-
-    ``run`` gives the result's text. It may raise ``BadInput``, which the model gets to read.
-    """
-
-    name: str
-    description: str
-    input_schema: dict[str, Any]
-    run: Callable[[ToolContext, dict[str, Any]], str]
-
-    def definition(self) -> dict[str, Any]:
-        """As the Messages API wants it."""
-        return {"name": self.name, "description": self.description, "input_schema": self.input_schema}
 
 
 def _current_time(context: ToolContext, arguments: dict[str, Any]) -> str:
@@ -60,6 +34,7 @@ _BUILT_IN = (
         },
         run=_current_time,
     ),
+    *REMINDER_TOOLS,
 )
 
 
@@ -86,7 +61,9 @@ def run_tool(tools: dict[str, Tool], use: dict[str, Any], context: ToolContext) 
         text, failed = f"There is no tool {use['name']!r}.", True
     else:
         try:
-            text = tool.run(context, use["input"] if isinstance(use["input"], dict) else {})
+            text = tool.run(
+                replace(context, call=str(use["id"])), use["input"] if isinstance(use["input"], dict) else {}
+            )
         except BadInput as error:
             text, failed = str(error), True
     if len(text) > MAX_RESULT_CHARACTERS:

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from manyclaw.schedules.model import Job as Job
     from manyclaw.schedules.model import JobSpec as JobSpec
     from manyclaw.schedules.model import check_spec as check_spec
+    from manyclaw.schedules.model import conversation_id as conversation_id
     from manyclaw.schedules.model import job_id as job_id
     from manyclaw.schedules.pausing import clear_notice as clear_notice
     from manyclaw.schedules.pausing import pause_if_failing as pause_if_failing
+    from manyclaw.schedules.pausing import switch_off as switch_off
     from manyclaw.schedules.presets import PRESETS as PRESETS
     from manyclaw.schedules.presets import preset as preset
     from manyclaw.schedules.reminders import Reminder as Reminder
@@ -62,8 +64,8 @@ else:
             **dict.fromkeys(("MOST_CHATS", "OWN", "chats_of", "subscribe"), "audience"),
             **dict.fromkeys(("JobBook",), "book"),
             **dict.fromkeys(("Due", "is_dead", "why_not"), "deciding"),
-            **dict.fromkeys(("Job", "JobSpec", "check_spec", "job_id"), "model"),
-            **dict.fromkeys(("clear_notice", "pause_if_failing"), "pausing"),
+            **dict.fromkeys(("Job", "JobSpec", "check_spec", "conversation_id", "job_id"), "model"),
+            **dict.fromkeys(("clear_notice", "pause_if_failing", "switch_off"), "pausing"),
             **dict.fromkeys(("PRESETS", "preset"), "presets"),
             **dict.fromkeys(
                 ("Reminder", "cancel_reminder", "keep_zone", "open_reminders", "set_reminder", "user_zone"), "reminders"

@@ -1,6 +1,6 @@
 """AWS's cron expressions: minutes, hours, day of month, month, day of week (SUN = 1), year.
 
-All of AWS's syntax but ``L``, ``W`` and ``#``, which are refused: the preview would have to promise what it cannot test.
+All of AWS's syntax but ``L``, ``W`` and ``#``, which are refused: the preview would promise what it cannot test.
 """
 
 from __future__ import annotations
@@ -52,9 +52,11 @@ def parse_cron(text: str) -> Cron:
         raise BadInput(f"cron({text}) has {len(parts)} fields, not six.", hint=_EXAMPLE)
     if (parts[2] == "?") == (parts[4] == "?"):
         raise BadInput(f"cron({text}) must have ? as its day of month or as its day of week, not both.", hint=_EXAMPLE)
-    values = [None if part == "?" and 2 <= n <= 4 and n != 3 else _values(n, part, text) for n, part in enumerate(parts)]
+    values = [
+        None if part == "?" and 2 <= n <= 4 and n != 3 else _values(n, part, text) for n, part in enumerate(parts)
+    ]
     minutes, hours, days, months, weekdays, years = values
-    assert minutes is not None and hours is not None and months is not None and years is not None
+    assert minutes and hours and months and years
     return Cron(minutes, hours, days, months, weekdays, years)
 
 

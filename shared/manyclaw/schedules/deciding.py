@@ -23,9 +23,7 @@ class Due:
     by_hand: bool = False
 
 
-def why_not(
-    job: Job, due: Due, *, status: str, now: datetime, before: Run | None, spent: Decimal, paired: bool
-) -> str:
+def why_not(job: Job, due: Due, *, status: str, now: datetime, before: Run | None, spent: Decimal, paired: bool) -> str:
     """Why a due time is not run, in words for the ledger; empty when it is.
 
     Parameters
@@ -46,7 +44,7 @@ def why_not(
         return ""
     if not spec.enabled:
         return f"the job is paused: {job.paused}" if job.paused else "the job is switched off"
-    if due.version != job.version:
+    if due.version != job.version and not _still_due(job, due.moment):
         return "its schedule was out of date; it has been written anew"
     late = (now - due.moment).total_seconds()
     if late > max(LATE_SECONDS, 60 * spec.late_minutes):
@@ -54,6 +52,12 @@ def why_not(
     if spec.overlap == "skip" and before is not None and before.outcome == RUNNING and not is_dead(before, now):
         return f"the run of {before.due} is still at work"
     return ""
+
+
+def _still_due(job: Job, moment: datetime) -> bool:
+    """Whether a due time of an earlier version of the job is one of this version too."""
+    when = job.when
+    return when.kind == "rate" or when.next_times(moment - timedelta(seconds=1), 1) == [moment]
 
 
 def is_dead(run: Run, now: datetime) -> bool:

@@ -37,6 +37,13 @@ def job_id(value: object) -> str:
     return value
 
 
+def conversation_id(value: object) -> str:
+    """``value`` as a chat's number, or chat:topic. Raises ``BadInput`` if it is none."""
+    if not isinstance(value, str) or not _CONVERSATION.fullmatch(value):
+        raise BadInput(f"{str(value)[:40]!r} is no chat.", hint="Use its number, or number:topic.")
+    return value
+
+
 class JobSpec(BaseModel):
     """What its owner decides about a job. Amounts are USD, times of day are in ``zone``."""
 
@@ -49,7 +56,8 @@ class JobSpec(BaseModel):
     when: str = Field(description="cron(…), rate(…) or at(…).")
     zone: str = Field(default="UTC", description="The IANA time zone of cron and at.")
     chats: Literal["subscribed", "active"] | tuple[str, ...] = Field(
-        default="subscribed", description="Chats by number (topics as chat:topic), those that subscribed, or all active."
+        default="subscribed",
+        description="Chats by number (topics as chat:topic), those that subscribed, or all active.",
     )
     enabled: bool = Field(default=True, description="Whether it runs.")
     conversation: Literal["shared", "own"] = Field(default="shared", description="The chat's conversation, or its own.")

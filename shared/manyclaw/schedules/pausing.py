@@ -18,7 +18,7 @@ def pause_if_failing(scope: TenantScope, job: str, reason: str) -> Job | None:
     if found is None:
         return None
     if found.spec.enabled and found.failures >= found.spec.pause_after:
-        _switch_off(scope, found, f"{found.failures} runs in a row failed, the last with: {reason}"[:500])
+        switch_off(scope, found, f"{found.failures} runs in a row failed, the last with: {reason}"[:500], tell=True)
         found = load_job(scope, job)
     if found is None or not found.notice_due:
         return None
@@ -26,7 +26,8 @@ def pause_if_failing(scope: TenantScope, job: str, reason: str) -> Job | None:
     return found
 
 
-def _switch_off(scope: TenantScope, job: Job, reason: str) -> None:
+def switch_off(scope: TenantScope, job: Job, reason: str, *, tell: bool = False) -> None:
+    """Switch a job off unless it has changed since it was read; ``tell`` says that its owners are to hear of it."""
     conditionally(
         scope.clients.dynamodb.update_item,
         TableName=scope.table,
@@ -38,7 +39,7 @@ def _switch_off(scope: TenantScope, job: Job, reason: str) -> None:
             {
                 ":off": False,
                 ":why": reason,
-                ":due": True,
+                ":due": tell,
                 ":old": job.version,
                 ":new": job.version + 1,
                 ":now": utc_now(),

@@ -8,6 +8,7 @@ of them holds a word that was said; they expire after half a year and go with th
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,7 +16,6 @@ from typing import Any
 
 from manyclaw.aws import TransactionRefused, conditionally, from_item, to_item, transact
 from manyclaw.billing import TurnUsage
-from manyclaw.schedules.model import Job
 from manyclaw.schedules.store import job_key
 from manyclaw.tenancy import Key, TenantScope, utc_now
 
@@ -144,7 +144,13 @@ def finish_part(scope: TenantScope, job: str, due: str, part: Part) -> None:
     items: list[dict[str, Any]] = [
         {"Put": put},
         _add(scope, run_key, values, changes, {":reason": reason[:500]} if reason else {}),
-        _add(scope, _key(scope, "SPENT", job, str(day)), {**spent, "runs": 1}, "SET expires_at = :at ", {":at": _expiry()}),
+        _add(
+            scope,
+            _key(scope, "SPENT", job, str(day)),
+            {**spent, "runs": 1},
+            "SET expires_at = :at ",
+            {":at": _expiry()},
+        ),
     ]
     try:
         transact(scope.clients.dynamodb, items)
@@ -164,29 +170,27 @@ def _add(scope: TenantScope, key: Key, added: dict[str, Any], sets: str, values:
     }
 
 
-def settle_run(scope: TenantScope, job: Job, due: str) -> Run | None:
+def settle_run(scope: TenantScope, job: str, due: str) -> Run | None:
     """Close the run if all its chats are finished, and count the job's failures in a row in the same transaction.
 
     Gives the run if it is closed now, by this call or an earlier one; None while it is at work.
     """
-    row = _row(scope, _key(scope, "RUN", job.job, due))
+    row = _row(scope, _key(scope, "RUN", job, due))
     if row is None or row["outcome"] != RUNNING:
         return _run(row) if row else None
     parts, failed = int(row.get("parts", 0)), int(row.get("failed", 0))
     if parts < len(row.get("chats", ())):
         return None
     outcome = FAILED if failed else SKIPPED if int(row.get("not_run", 0)) == parts else DONE
-    closing = _closing(scope, job.job, due, outcome, str(row.get("reason", "")))
-    counting = _counting(scope, job.job, outcome)
+    closing = _closing(scope, job, due, outcome, str(row.get("reason", "")))
+    counting = [] if outcome == SKIPPED else [_counting(scope, job, outcome)]
     try:
-        transact(scope.clients.dynamodb, [closing, counting])
+        transact(scope.clients.dynamodb, [closing, *counting])
     except TransactionRefused as refused:
         if refused.failed == [1]:  # the job was deleted meanwhile: only the run is closed
-            try:
+            with suppress(TransactionRefused):
                 transact(scope.clients.dynamodb, [closing])
-            except TransactionRefused:
-                pass
-    return load_run(scope, job.job, due)
+    return load_run(scope, job, due)
 
 
 def abandon_run(scope: TenantScope, job: str, due: str, reason: str) -> None:
@@ -277,15 +281,18 @@ def _row(scope: TenantScope, key: Key) -> dict[str, Any] | None:
 
 
 def _run(row: dict[str, Any]) -> Run:
-    texts = {name: str(row.get(name, "")) for name in ("reason", "started_at", "finished_at")}
-    counts = {name: int(row.get(name, 0)) for name in ("parts", "failed", "calls", "tokens")}
     return Run(
         job=row["job"],
         due=row["due"],
         outcome=row["outcome"],
+        reason=str(row.get("reason", "")),
         by_hand=bool(row.get("by_hand")),
+        started_at=row["started_at"],
+        finished_at=str(row.get("finished_at", "")),
         chats=tuple(row.get("chats", ())),
+        parts=int(row.get("parts", 0)),
+        failed=int(row.get("failed", 0)),
+        calls=int(row.get("calls", 0)),
+        tokens=int(row.get("tokens", 0)),
         cost_usd=Decimal(row.get("cost_usd", 0)),
-        **texts,
-        **counts,  # type: ignore[arg-type]
     )

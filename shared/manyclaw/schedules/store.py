@@ -20,9 +20,7 @@ def job_key(scope: TenantScope, job: str) -> Key:
 
 def load_job(scope: TenantScope, job: str) -> Job | None:
     """A stored job, read consistently."""
-    answer = scope.clients.dynamodb.get_item(
-        TableName=scope.table, Key=job_key(scope, job).wire(), ConsistentRead=True
-    )
+    answer = scope.clients.dynamodb.get_item(TableName=scope.table, Key=job_key(scope, job).wire(), ConsistentRead=True)
     return job_of(from_item(dict(answer["Item"]))) if "Item" in answer else None
 
 
