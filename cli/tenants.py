@@ -132,6 +132,7 @@ def delete(
 
     Example: manyclaw tenants delete customer-acme --dry-run
     """
+    from manyclaw.schedules import erase_schedules
     from manyclaw.telegram import unpair
     from manyclaw.tenancy import erase
 
@@ -144,7 +145,7 @@ def delete(
     report = erase(
         operator.registry,
         found,
-        disconnect=lambda scope: unpair(scope, operator.table, default_api_url),
+        disconnect=lambda scope: [*erase_schedules(scope), *unpair(scope, operator.table, default_api_url)],
         dry_run=dry_run,
     )
     run.show(asdict(report), lambda: _print_report(report))

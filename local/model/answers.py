@@ -28,8 +28,8 @@ _TIME_IN = re.compile(
     r"|(?P<zone_first>[A-Z][A-Za-z]+(?:/[A-Za-z_]+){1,2}).{0,8}几点"
 )
 _REMIND = re.compile(
-    r"^\s*(?:please )?remind me in (?P<number>\d{1,5}|a|one|two|three|five|ten) (?P<unit>minute|hour)s? (?:to|that|about) "
-    r"(?P<what>.+)$",
+    r"^\s*(?:please )?remind me in (?P<number>\d{1,5}|a|one|two|three|five|ten) (?P<unit>minute|hour)s? "
+    r"(?:to|that|about) (?P<what>.+)$",
     re.I | re.S,
 )
 _NUMBERS = {"a": 1, "one": 1, "two": 2, "three": 3, "five": 5, "ten": 10}

@@ -43,8 +43,13 @@ class Envelope:
 
     @property
     def turn(self) -> str:
-        """Names the turn: unique in the tenant also when it pairs another bot, whose updates count anew."""
-        return f"job-{self.job}-{self.due}" if self.job else f"{self.bot_id}-{self.update['update_id']}"
+        """Names the turn: unique in the tenant, among a run's chats too, also when it pairs another bot.
+
+        That bot's updates count anew.
+        """
+        if self.job:
+            return f"job-{self.job}-{self.due}@{self.conversation}"
+        return f"{self.bot_id}-{self.update['update_id']}"
 
 
 def read_envelope(body: str) -> Envelope:

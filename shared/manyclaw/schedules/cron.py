@@ -56,8 +56,8 @@ def parse_cron(text: str) -> Cron:
         None if part == "?" and 2 <= n <= 4 and n != 3 else _values(n, part, text) for n, part in enumerate(parts)
     ]
     minutes, hours, days, months, weekdays, years = values
-    assert minutes and hours and months and years
-    return Cron(minutes, hours, days, months, weekdays, years)
+    none: frozenset[int] = frozenset()
+    return Cron(minutes or none, hours or none, days, months or none, weekdays, years or none)
 
 
 def _values(number: int, part: str, text: str) -> frozenset[int]:

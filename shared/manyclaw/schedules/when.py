@@ -107,7 +107,7 @@ def parse_when(text: str, zone: str, now: datetime, *, past: bool = False) -> Wh
     Parameters
     ----------
     now
-        Aware; an ``at`` must lie after it unless ``past``.
+        Aware; there must be a due time after it unless ``past``, which is for rules that were checked before.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def parse_when(text: str, zone: str, now: datetime, *, past: bool = False) -> Wh
     if kind == "cron":
         parse_cron(inside)
         when = When(f"cron({inside})", zone)
-        if not when.next_times(now, 1):
+        if not past and not when.next_times(now, 1):
             raise BadInput(f"cron({inside}) never comes.", hint="Its day, month and year exclude one another.")
         return when
     if kind in ("rate", "every"):
