@@ -55,6 +55,19 @@ class Operator:
 
         return tool_names()
 
+    def admin_key(self) -> str:
+        """The key to Anthropic's Usage and Cost API; "" when there is none."""
+        from manyclaw.aws import error_code
+
+        name = f"/{self.stage.settings.stack}/anthropic-admin"
+        ssm = self.stage.clients.ssm
+        try:
+            return str(ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"].get("Value", ""))
+        except ssm.exceptions.ClientError as error:
+            if error_code(error) == "ParameterNotFound":
+                return ""
+            raise
+
     def scope(self, tenant: str) -> TenantScope:
         """The scope of a tenant that is in the registry. Raises ``NotFound`` otherwise."""
         return self.scopes.open(self.registry.get(tenant).tenant)

@@ -18,7 +18,7 @@ from manyclaw.agent.thinking import Thinking, first_words
 from manyclaw.agent.tools import ToolContext, allowed, run_tool
 from manyclaw.agent.turn import GIVE_UP_AT, Attempt, Turn
 from manyclaw.aws import from_item
-from manyclaw.billing import turn_usage
+from manyclaw.billing import OverLimit, turn_usage
 from manyclaw.errors import BadInput, PermanentError
 from manyclaw.schedules import OWN, Job, load_run
 from manyclaw.sessions import Message, append
@@ -63,6 +63,7 @@ def read_receipt(scope: TenantScope, job: Job, envelope: Envelope) -> Receipt:
 
 
 _QUIET = "kept quiet"
+OVER_QUOTA = "the tenant's quota is used up"
 
 
 class _Budgeted(Thinking):
@@ -146,6 +147,23 @@ class JobTurn(Turn):
                 now = datetime.now(UTC)
                 known = journal.claim(now, first_words(scope, journal, loaded.transcript, message, now), calls=0)
             return _give_up(journal, known, reached.message)
+
+    def _over_limit(
+        self,
+        scope: TenantScope,
+        journal: Journal,
+        record: TurnRecord | None,
+        loaded: Loaded,
+        message: IncomingMessage,
+        over: OverLimit,
+    ) -> TurnRecord:
+        """A minute's limit is waited for; a day's ends the part, without a word to the chat."""
+        if over.quota.endswith("_per_minute"):
+            raise over
+        if record is None:
+            now = datetime.now(UTC)
+            record = journal.claim(now, first_words(scope, journal, loaded.transcript, message, now), calls=0)
+        return _give_up(journal, record, f"{OVER_QUOTA} ({over.quota})")
 
     def _hushed(self, journal: Journal, record: TurnRecord) -> TurnRecord:
         """A quiet job's answer is kept in the conversation and not sent."""

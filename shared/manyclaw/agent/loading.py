@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from manyclaw.agent.runtime import Runtime
 from manyclaw.agent.tools import tool_names
 from manyclaw.aws import from_item
+from manyclaw.billing import Gate, Limits, Window, Windows, total_key, user_key
 from manyclaw.sessions import Transcript, load_transcript
 from manyclaw.telegram import Pairing, pairing_of
-from manyclaw.tenancy import GatewayConfig, LoadedOverlay, TenantScope, load_gateway_config, load_overlay
+from manyclaw.tenancy import GatewayConfig, Key, LoadedOverlay, TenantScope, load_gateway_config, load_overlay
 
 
 @dataclass(frozen=True)
@@ -23,29 +26,36 @@ class Loaded:
     gateway: GatewayConfig
     overlay: LoadedOverlay
     transcript: Transcript
+    gate: Gate | None
+    """The tenant's limits as this turn meets them; None for a tenant without any."""
 
 
-def load(runtime: Runtime, scope: TenantScope, conversation: str) -> Loaded:
-    """Three requests at once: tenant and pairing, transcript, overlay (S3, unchanged mostly: 304)."""
+def load(runtime: Runtime, scope: TenantScope, conversation: str, user: str) -> Loaded:
+    """Three requests at once: tenant, pairing and counters; transcript; overlay (S3, unchanged mostly: 304)."""
     pool: ThreadPoolExecutor = runtime.pool
     pool.submit(_import_sdk)
     transcript = pool.submit(load_transcript, scope, conversation)
-    rows = pool.submit(_tenant_rows, scope)
+    today = datetime.now(UTC).date()
+    counters = (total_key(scope, today), user_key(scope, today, user))
+    rows = pool.submit(_tenant_rows, scope, counters)
     gateway = load_gateway_config(runtime.clients, runtime.settings)
     overlay = load_overlay(scope, gateway, tool_names())
     found = rows.result()
     pairing = found.get("PAIRING#telegram")
+    limits = Limits.of(found.get("META", {}).get("limits"))
+    windows = Windows(*(Window.of(found.get(key.sk)) for key in counters))
     return Loaded(
         status=str(found.get("META", {}).get("status", "")),
         pairing=pairing_of(pairing) if pairing else None,
         gateway=gateway,
         overlay=overlay,
         transcript=transcript.result(),
+        gate=Gate(scope, limits, user, windows, today, sleep=runtime.sleep) if limits else None,
     )
 
 
-def _tenant_rows(scope: TenantScope) -> dict[str, dict[str, Any]]:
-    keys = [scope.key("META").wire(), scope.key("PAIRING#telegram").wire()]
+def _tenant_rows(scope: TenantScope, more: Iterable[Key]) -> dict[str, dict[str, Any]]:
+    keys = [key.wire() for key in (scope.key("META"), scope.key("PAIRING#telegram"), *more)]
     wanted: Any = {scope.table: {"Keys": keys, "ConsistentRead": True}}
     items: list[dict[str, Any]] = []
     while wanted:

@@ -10,7 +10,7 @@ import logging
 from datetime import UTC, datetime
 
 from manyclaw.agent.envelope import Envelope
-from manyclaw.agent.job_turn import JobTurn, Receipt, read_receipt
+from manyclaw.agent.job_turn import OVER_QUOTA, JobTurn, Receipt, read_receipt
 from manyclaw.agent.pulse import Pulse
 from manyclaw.agent.runtime import Runtime
 from manyclaw.agent.texts import text
@@ -183,6 +183,8 @@ def _part(scope: TenantScope, attempt: Attempt, job: Job, outcome: Outcome) -> P
             if attempt.receives < (LAST_RECEIVE if outcome.outcome == "retry" else ERRORS_AT_MOST):
                 return None
             error = str(outcome.facts.get("error", "it could not be done"))
+        elif receipt.note.startswith(OVER_QUOTA):
+            skipped = receipt.note
         elif receipt.note:
             error = receipt.note
         if _chat_is_gone(receipt.note):

@@ -11,12 +11,16 @@ if TYPE_CHECKING:
     from manyclaw.tenancy.gateway import GatewayConfig as GatewayConfig
     from manyclaw.tenancy.gateway import ModelInfo as ModelInfo
     from manyclaw.tenancy.gateway import Rates as Rates
+    from manyclaw.tenancy.gateway import parse_gateway_config as parse_gateway_config
     from manyclaw.tenancy.gateway_store import load_gateway_config as load_gateway_config
     from manyclaw.tenancy.gateway_store import read_gateway_config as read_gateway_config
     from manyclaw.tenancy.gateway_store import save_gateway_config as save_gateway_config
     from manyclaw.tenancy.gateway_table import GatewayTable as GatewayTable
+    from manyclaw.tenancy.gateway_table import held as held
     from manyclaw.tenancy.ids import TenantId as TenantId
     from manyclaw.tenancy.ids import tenant_id as tenant_id
+    from manyclaw.tenancy.objects import StoredText as StoredText
+    from manyclaw.tenancy.objects import read_text as read_text
     from manyclaw.tenancy.overlay import Overlay as Overlay
     from manyclaw.tenancy.overlay import check_overlay as check_overlay
     from manyclaw.tenancy.overlay import parse_overlay as parse_overlay
@@ -54,6 +58,7 @@ else:
             "Rates": "gateway",
             "Registry": "registry",
             "ScopeFactory": "scope",
+            "StoredText": "objects",
             "Tenant": "registry",
             "TenantId": "ids",
             "TenantPage": "registry",
@@ -62,12 +67,15 @@ else:
             "delete_secret": "secrets",
             "erase": "erasure",
             "get_secret": "secrets",
+            "held": "gateway_table",
             "load_gateway_config": "gateway_store",
             "load_overlay": "overlay_store",
+            "parse_gateway_config": "gateway",
             "parse_overlay": "overlay",
             "put_secret": "secrets",
             "read_gateway_config": "gateway_store",
             "read_overlay": "overlay_store",
+            "read_text": "objects",
             "save_gateway_config": "gateway_store",
             "save_overlay": "overlay_store",
             "serving_status": "registry",

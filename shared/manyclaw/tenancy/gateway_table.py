@@ -5,6 +5,7 @@ It is touched with the caller's own credentials, never with a tenant's session, 
 ========================  ==========================================================================
 ``TENANT#{tenant}``       the registry: status, created_at, updated_at, display_name
 ``WEBHOOK#{tenant}``      what the webhook checks: secret_sha256 (hex), bot_id, updated_at, relayed?
+``BILLING#{tenant}``      limits, markups by day, deleted_at; kept when the tenant goes, for the last invoice
 ``BOT#{bot id}``          which tenant a Telegram bot is paired with
 ========================  ==========================================================================
 """
@@ -60,6 +61,16 @@ class GatewayTable:
                 arguments["ExpressionAttributeValues"] = to_item({":same": values[unless]})
         item = to_item({"pk": PARTITION, "sk": sk, **values})
         return held(self._clients.dynamodb.put_item, TableName=self._table, Item=item, **arguments)
+
+    def merge(self, sk: str, values: Mapping[str, Any]) -> None:
+        """Set some attributes of a row and leave its others alone; makes the row if there is none."""
+        self._clients.dynamodb.update_item(
+            TableName=self._table,
+            Key=_key(sk),
+            UpdateExpression="SET " + ", ".join(f"#n{index} = :v{index}" for index in range(len(values))),
+            ExpressionAttributeNames={f"#n{index}": name for index, name in enumerate(values)},
+            ExpressionAttributeValues=to_item({f":v{index}": value for index, value in enumerate(values.values())}),
+        )
 
     def set_status(self, sk: str, status: str, now: str, *, even_deleting: bool = False) -> bool:
         """Change a row's status; False when there is no such row, or it is being deleted."""
