@@ -15,6 +15,7 @@ import typer
 
 if TYPE_CHECKING:
     from cli.stage import Stage
+    from manyclaw.access import Tokens
     from manyclaw.tenancy import GatewayConfig, GatewayTable, Registry, ScopeFactory, TenantScope
 
 
@@ -41,6 +42,13 @@ class Operator:
         from manyclaw.tenancy import Registry
 
         return Registry(self.table, self.scopes)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        from manyclaw.access import Tokens
+        from manyclaw.tenancy import ACCESS_PARTITION, GatewayTable
+
+        return Tokens(self.table, GatewayTable(self.stage.settings, self.stage.clients, ACCESS_PARTITION))
 
     @cached_property
     def gateway(self) -> GatewayConfig:

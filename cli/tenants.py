@@ -13,7 +13,7 @@ from cli.context import Operator, print_facts, print_table, session
 from cli.root import noun
 
 if TYPE_CHECKING:
-    from manyclaw.tenancy import ErasureReport
+    from manyclaw.tenancy import ErasureReport, TenantScope
 
 app = noun("Make, list, suspend and delete tenants.")
 
@@ -141,13 +141,13 @@ def delete(
     found = operator.registry.get(tenant).tenant
     if not (yes or dry_run):
         confirm(f"Delete tenant {found} with everything it has? This cannot be undone.")
-    default_api_url = operator.stage.telegram_api_urls[0]
-    report = erase(
-        operator.registry,
-        found,
-        disconnect=lambda scope: [*erase_schedules(scope), *unpair(scope, operator.table, default_api_url)],
-        dry_run=dry_run,
-    )
+
+    def disconnect(scope: TenantScope) -> list[str]:
+        operator.tokens.revoke_all(scope.tenant)
+        unpaired = unpair(scope, operator.table, operator.stage.telegram_api_urls[0])
+        return [*erase_schedules(scope), *unpaired]
+
+    report = erase(operator.registry, found, disconnect=disconnect, dry_run=dry_run)
     run.show(asdict(report), lambda: _print_report(report))
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from manyclaw.tenancy.gateway_store import load_gateway_config as load_gateway_config
     from manyclaw.tenancy.gateway_store import read_gateway_config as read_gateway_config
     from manyclaw.tenancy.gateway_store import save_gateway_config as save_gateway_config
+    from manyclaw.tenancy.gateway_table import ACCESS_PARTITION as ACCESS_PARTITION
     from manyclaw.tenancy.gateway_table import GatewayTable as GatewayTable
     from manyclaw.tenancy.gateway_table import held as held
     from manyclaw.tenancy.ids import TenantId as TenantId
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from manyclaw.tenancy.overlay_store import LoadedOverlay as LoadedOverlay
     from manyclaw.tenancy.overlay_store import load_overlay as load_overlay
     from manyclaw.tenancy.overlay_store import read_overlay as read_overlay
+    from manyclaw.tenancy.overlay_store import replace_overlay as replace_overlay
     from manyclaw.tenancy.overlay_store import save_overlay as save_overlay
     from manyclaw.tenancy.registry import Registry as Registry
     from manyclaw.tenancy.registry import Tenant as Tenant
@@ -45,6 +47,7 @@ else:
     __getattr__ = lazy(
         __name__,
         {
+            "ACCESS_PARTITION": "gateway_table",
             "TELEGRAM_TOKEN": "secrets",
             "TELEGRAM_WEBHOOK_SECRET": "secrets",
             "ErasureReport": "erasure",
@@ -75,6 +78,7 @@ else:
             "put_secret": "secrets",
             "read_gateway_config": "gateway_store",
             "read_overlay": "overlay_store",
+            "replace_overlay": "overlay_store",
             "read_text": "objects",
             "save_gateway_config": "gateway_store",
             "save_overlay": "overlay_store",
