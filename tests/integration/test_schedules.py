@@ -216,7 +216,7 @@ def test_what_is_not_run_says_why(world: World) -> None:
     assert (suspended.outcome, suspended.reason) == ("skipped", "the tenant is suspended")
     world.operator.registry.resume(acme.id)
     book.disable("daily")
-    off = _closed(world, acme, _deliver(world, acme, _now() + timedelta(seconds=1)))
+    off = _closed(world, acme, _deliver(world, acme, _now() - timedelta(seconds=30)))
     assert off.reason == "the job is switched off"
     book.remove("daily")
     run_now(world.operator.stage.clients, world.operator.stage.settings, acme.id, "daily")

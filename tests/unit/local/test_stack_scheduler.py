@@ -53,7 +53,9 @@ def test_rights_and_lists_know_a_schedules_group() -> None:
     every = {
         f"g/{name}": {
             **dict.fromkeys(("Arn", "State", "CreationDate", "LastModificationDate"), "x"),
-            "Name": name, "GroupName": "g", "Target": {"Arn": "q"},
+            "Name": name,
+            "GroupName": "g",
+            "Target": {"Arn": "q"},
         }
         for name in ("a.1", "a.2", "b.1")
     }
