@@ -26,6 +26,7 @@ from manyclaw.schedules import (
     sync_tenant,
 )
 from manyclaw.schedules.timetable import due_body, due_group, found_schedule
+from tests.integration.test_api import api, token
 from tests.integration.world import Customer, Person, World
 
 pytestmark = pytest.mark.integration
@@ -212,7 +213,7 @@ def test_what_is_not_run_says_why(world: World) -> None:
     late = _closed(world, acme, _deliver(world, acme, _now() - timedelta(minutes=30)))
     assert (late.outcome, late.reason) == ("skipped", "it was 30 minutes late; 5 are allowed")
     world.operator.registry.suspend(acme.id)
-    suspended = _closed(world, acme, _deliver(world, acme, _now()))
+    suspended = _closed(world, acme, _deliver(world, acme, _now() - timedelta(seconds=60)))
     assert (suspended.outcome, suspended.reason) == ("skipped", "the tenant is suspended")
     world.operator.registry.resume(acme.id)
     book.disable("daily")
@@ -313,3 +314,59 @@ def test_a_deleted_tenants_schedule_removes_itself(world: World) -> None:
     _deliver(world, acme, _now(), job=made.job)
     world.until("its schedule to go", lambda: found_schedule(acme.scope, made.job) is None)
     assert page_of_runs(acme.scope, made.job)[0] == []
+
+
+# ---------------------------------------------------------------------------------------------- API and dashboard
+def test_the_api_switches_a_preset_on_and_runs_it(world: World) -> None:
+    acme, ann = world.customer(), Person.new()
+    world.ask(acme, ann, "hello")
+    ask = api(world, acme.id, "cron:write")
+    path = f"/v1/tenants/{acme.id}/cron"
+    assert [each["job"] for each in ask.json(path)["jobs"]] == ["daily-brief", "friday-digest", "memory-tidy"]
+    switched = ask(f"{path}/friday-digest", "PUT", b'{"enabled": true}')
+    assert (switched.status, json.loads(switched.data)["values"]["enabled"]) == (200, True)
+    assert found_schedule(acme.scope, "friday-digest") is not None
+    queued = ask(f"{path}/friday-digest/runs", "POST")
+    assert queued.status == 202, queued.data
+    run = _closed(world, acme, json.loads(queued.data)["due"], "friday-digest")
+    (told,) = ask.json(f"{path}/friday-digest/runs")["runs"]
+    assert (told["outcome"], told["cost"], told["calls"]) == ("done", format(run.cost_usd, "f"), 1)
+    assert len(world.answers(acme, ann.id)) == 2
+    wrong = ask(f"{path}/menu", "PUT", b'{"prompt": "x", "when": "cron(0 9 * * *)"}')
+    assert wrong.status == 400
+    assert "has 5 fields" in wrong.data.decode()
+    assert api(world, acme.id, "usage:read")(path).status == 403
+    assert api(world, world.customer().id, "cron:write")(path).status == 404
+    assert ask(f"{path}/friday-digest", "DELETE").status == 204
+    assert found_schedule(acme.scope, "friday-digest") is None
+
+
+def test_the_dashboards_switch(world: World) -> None:
+    # Given an owner who is signed in
+    acme, ann = world.customer(), Person.new()
+    world.ask(acme, ann, "hello")
+    door = f"{world.stack['front_door']}/dashboard"
+    form = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
+    secret = token(world, acme.id, "usage:read", "cron:write")
+    signed = world.http.request("POST", f"{door}/sign-in", body=f"token={secret}", headers=form, redirect=False)
+    cookie = signed.headers["Set-Cookie"].partition(";")[0]
+    page_path = f"{door}/t/{acme.id}/schedules"
+    page = world.http.request("GET", page_path, headers={"Cookie": cookie}).data.decode()
+    csrf = page.partition('name="csrf" value="')[2].partition('"')[0]
+    assert "Switch on" in page
+
+    # When they switch the digest on and run it
+    def press(what: str, csrf: str = csrf) -> int:
+        body = f"csrf={csrf}&do={what}"
+        headers = {**form, "Cookie": cookie}
+        url = f"{page_path}/friday-digest"
+        return int(world.http.request("POST", url, body=body, headers=headers, redirect=False).status)
+
+    assert press("on", csrf="x") == 401
+    assert [press("on"), press("run")] == [303, 303]
+    # Then it is read in the chat, and the page shows the run
+    world.until("the digest", lambda: len(world.answers(acme, ann.id)) == 2)
+    _quiet(world)
+    page = world.http.request("GET", page_path, headers={"Cookie": cookie}).data.decode()
+    assert "Switch off" in page
+    assert '<td class="last">done' in page
