@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from manyclaw.agent.envelope import Envelope
 from manyclaw.agent.job_turn import OVER_QUOTA, JobTurn, Receipt, read_receipt
@@ -16,7 +17,7 @@ from manyclaw.agent.runtime import Runtime
 from manyclaw.agent.texts import text
 from manyclaw.agent.tools import tool_names
 from manyclaw.agent.turn import Attempt, Outcome, attempted
-from manyclaw.billing import turn_usage
+from manyclaw.billing import TurnUsage, turn_usage
 from manyclaw.errors import ManyclawError, RetryableError
 from manyclaw.logs import fields
 from manyclaw.schedules import (
@@ -104,14 +105,14 @@ def _begin(scope: TenantScope, job: Job, due: Envelope, status: str) -> str:
     now = datetime.now(UTC)
     if due.version != job.version and not due.by_hand:
         follow(scope, job)
-    before = _before(scope, job, due, now)
+    before = _before(scope, job, due, now) if job.spec.overlap == "skip" and not due.by_hand else None
     reason = why_not(
         job,
         Due(job.job, datetime.fromisoformat(due.due), due.version, due.by_hand),
         status=status,
         now=now,
         before=before,
-        spent=spent_today(scope, job.job),
+        spent=spent_today(scope, job.job) if job.spec.budget_day_usd else Decimal(0),
         paired=load_pairing(scope) is not None,
     )
     chats = () if reason else chats_of(scope, job)
@@ -189,7 +190,8 @@ def _part(scope: TenantScope, attempt: Attempt, job: Job, outcome: Outcome) -> P
             error = receipt.note
         if _chat_is_gone(receipt.note):
             subscribe(scope, job.job, envelope.conversation, wants=False)
-    usage = turn_usage(scope, envelope.turn, receipt.claimed_at or datetime.now(UTC))
+    asked = job.spec.kind == "prompt"
+    usage = turn_usage(scope, envelope.turn, receipt.claimed_at or datetime.now(UTC)) if asked else TurnUsage()
     return Part(envelope.conversation, error, skipped, receipt.message_ids, usage)
 
 
