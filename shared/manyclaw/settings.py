@@ -28,6 +28,8 @@ class Settings:
         The role that a :class:`~manyclaw.tenancy.TenantScope` assumes.
     telegram_api_url, anthropic_base_url
         Without a trailing slash.
+    memory_queue_url, memory_function
+        ``memory.fifo`` and the function that owns LanceDB; empty in a process that remembers nothing.
     """
 
     stack: str
@@ -38,6 +40,8 @@ class Settings:
     tenant_role_arn: str
     telegram_api_url: str
     anthropic_base_url: str
+    memory_queue_url: str = ""
+    memory_function: str = ""
 
 
 def _required(name: str) -> str:
@@ -61,6 +65,8 @@ def settings() -> Settings:
         tenant_role_arn=os.environ.get("MANYCLAW_TENANT_ROLE_ARN", ""),
         telegram_api_url=os.environ.get("TELEGRAM_API_URL", REAL_TELEGRAM).rstrip("/"),
         anthropic_base_url=os.environ.get("ANTHROPIC_BASE_URL", REAL_ANTHROPIC).rstrip("/"),
+        memory_queue_url=os.environ.get("MANYCLAW_MEMORY_QUEUE_URL", ""),
+        memory_function=os.environ.get("MANYCLAW_MEMORY_FUNCTION", ""),
     )
 
 

@@ -14,8 +14,8 @@ from manyclaw.agent.loading import Loaded
 from manyclaw.agent.prompt import Frame, user_content
 from manyclaw.agent.pulse import Pulse
 from manyclaw.agent.runtime import Runtime
-from manyclaw.agent.thinking import Thinking, first_words
-from manyclaw.agent.tools import ToolContext, allowed, run_tool
+from manyclaw.agent.thinking import Thinking, first_words, tool_context
+from manyclaw.agent.tools import allowed, run_tool
 from manyclaw.agent.turn import GIVE_UP_AT, Attempt, Turn
 from manyclaw.aws import from_item
 from manyclaw.billing import OverLimit, turn_usage
@@ -181,7 +181,7 @@ class JobTurn(Turn):
         message: IncomingMessage,
     ) -> TurnRecord:
         """A reminder or a tool's result: no model is asked, but the conversation knows of it."""
-        said = self._said(scope, journal, message)
+        said = self._said(scope, journal, loaded, message)
         now = datetime.now(UTC)
         if record is None:
             record = journal.claim(now, first_words(scope, journal, loaded.transcript, message, now), calls=0)
@@ -191,11 +191,11 @@ class JobTurn(Turn):
         items = append(scope, loaded.transcript, [asked, reply], context, now)
         return self._hushed(journal, journal.commit_answer(record, split_message(said), items))
 
-    def _said(self, scope: TenantScope, journal: Journal, message: IncomingMessage) -> str:
+    def _said(self, scope: TenantScope, journal: Journal, loaded: Loaded, message: IncomingMessage) -> str:
         spec = self._job.spec
         if spec.kind == "tool":
             use = {"id": "schedule", "name": spec.tool, "input": spec.arguments}
-            context = ToolContext(scope, message.conversation, datetime.now(UTC), message, journal.turn)
+            context = tool_context(self._runtime, scope, loaded, message, journal.turn)
             block = run_tool(allowed((spec.tool,)), use, context)
             if block.get("is_error"):
                 raise BadInput(f"The tool {spec.tool} failed: {block['content']}")

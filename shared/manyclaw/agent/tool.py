@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from manyclaw.memory import Passage, Subject
 from manyclaw.telegram import IncomingMessage
 from manyclaw.tenancy import TenantScope
 
@@ -15,13 +16,17 @@ from manyclaw.tenancy import TenantScope
 class ToolContext:
     """What a tool may know: whose it is, where it was called, and what time it is (aware UTC).
 
-    ``message`` is what the turn answers; ``turn`` and ``call`` (the tool_use's id) name the call: a tool that runs a
-    second time after a crash has the same two.
+    ``recall`` searches the memory of ``subject``: query and number in, passages out. ``message`` is what the turn
+    answers; ``turn`` and ``call`` (the tool_use's id) name the call: a tool that runs a second time after a crash has
+    the same two.
     """
 
     scope: TenantScope
     conversation: str
     now: datetime
+    subject: Subject
+    time_zone: str
+    recall: Callable[[str, int], list[Passage]]
     message: IncomingMessage | None = None
     turn: str = ""
     call: str = ""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from manyclaw.agent.memory_tools import memory_save, memory_search
 from manyclaw.agent.reminder_tools import REMINDER_TOOLS
 from manyclaw.agent.tool import Tool as Tool
 from manyclaw.agent.tool import ToolContext as ToolContext
@@ -33,6 +34,30 @@ _BUILT_IN = (
             "required": ["zone"],
         },
         run=_current_time,
+    ),
+    Tool(
+        name="memory_search",
+        description="Search what was said in this chat before, also long ago. Gives passages with date and speaker.",
+        input_schema={
+            "type": "object",
+            "properties": {"query": {"type": "string", "description": "What to look for, in the chat's own words"}},
+            "required": ["query"],
+        },
+        run=memory_search,
+    ),
+    Tool(
+        name="memory_save",
+        description="Save a fact about this user or group for good; you then see it in every later message. "
+        "Only for what will matter in weeks: names, preferences, standing agreements. One short sentence.",
+        input_schema={
+            "type": "object",
+            "properties": {
+                "fact": {"type": "string", "description": "At most 200 characters"},
+                "replaces": {"type": "integer", "description": "The number of a saved fact that this puts right"},
+            },
+            "required": ["fact"],
+        },
+        run=memory_save,
     ),
     *REMINDER_TOOLS,
 )
