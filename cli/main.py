@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli import channels, config, stack, tenants, usage
+from cli import channels, config, skills, stack, tenants, usage
 from cli.context import Session, print_facts, session
 from cli.root import Root
 
@@ -21,6 +21,7 @@ app = typer.Typer(
 tenants.app.add_typer(config.app, name="config")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(channels.app, name="channels")
+app.add_typer(skills.app, name="skills")
 app.add_typer(usage.app, name="usage")
 app.add_typer(stack.app, name="stack")
 

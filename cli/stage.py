@@ -186,6 +186,7 @@ def _settings(stack: str, region: str, outputs: Mapping[str, str], telegram: str
             tenant_role_arn=outputs["TenantRoleArn"],
             telegram_api_url=telegram,
             anthropic_base_url=anthropic.rstrip("/"),
+            skills_function=outputs.get("SkillsFunctionName", ""),
         )
     except KeyError as error:
         raise Misconfigured(f"The stack {stack} has no output {error}.", hint="Deploy this version of it.") from None

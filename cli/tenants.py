@@ -13,7 +13,7 @@ from cli.context import Operator, print_facts, print_table, session
 from cli.root import noun
 
 if TYPE_CHECKING:
-    from manyclaw.tenancy import ErasureReport
+    from manyclaw.tenancy import ErasureReport, TenantScope
 
 app = noun("Make, list, suspend and delete tenants.")
 
@@ -88,7 +88,7 @@ def _facts(operator: Operator, tenant: str) -> dict[str, object]:
     config = "in force" if stored else "none, the gateway's defaults are in force"
     try:
         if stored:
-            check_overlay(stored.data, operator.gateway, operator.tools)
+            check_overlay(stored.data, operator.gateway, operator.tools_of(scope))
     except InvalidDocument as error:
         config = f"broken, the last good one is in force: {error.message}"
     facts: dict[str, object] = {**asdict(found), "config": config}
@@ -132,6 +132,7 @@ def delete(
 
     Example: manyclaw tenants delete customer-acme --dry-run
     """
+    from manyclaw.skills import forget_secrets
     from manyclaw.telegram import unpair
     from manyclaw.tenancy import erase
 
@@ -141,12 +142,12 @@ def delete(
     if not (yes or dry_run):
         confirm(f"Delete tenant {found} with everything it has? This cannot be undone.")
     default_api_url = operator.stage.telegram_api_urls[0]
-    report = erase(
-        operator.registry,
-        found,
-        disconnect=lambda scope: unpair(scope, operator.table, default_api_url),
-        dry_run=dry_run,
-    )
+
+    def disconnect(scope: TenantScope) -> list[str]:
+        forget_secrets(scope)
+        return unpair(scope, operator.table, default_api_url)
+
+    report = erase(operator.registry, found, disconnect=disconnect, dry_run=dry_run)
     run.show(asdict(report), lambda: _print_report(report))
 
 

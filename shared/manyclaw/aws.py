@@ -86,11 +86,21 @@ class Clients:
                 self._made[name] = client
         return client
 
+    def impatient(self, service: str, seconds: float) -> Any:
+        """A client of ``service`` that waits ``seconds`` for an answer and never asks twice."""
+        name = f"{service}, {seconds} s"
+        client = self._made.get(name)
+        if client is None:
+            with _create_lock:
+                client = self._made.get(name) or self._create(service, hasty=False, seconds=seconds)
+                self._made[name] = client
+        return client
+
     def with_credentials(self, credentials: Credentials) -> Clients:
         """The same place, seen with other credentials."""
         return Clients(self._region, credentials, self._endpoint)
 
-    def _create(self, service: str, hasty: bool) -> Any:
+    def _create(self, service: str, hasty: bool, seconds: float | None = None) -> Any:
         from botocore.config import Config
 
         session = _session()
@@ -108,10 +118,10 @@ class Clients:
             aws_session_token=given.session_token if given else None,
             config=Config(
                 connect_timeout=1 if hasty else 3,
-                read_timeout=2 if hasty else 10,
+                read_timeout=seconds or (2 if hasty else 10),
                 max_pool_connections=16,
                 tcp_keepalive=True,
-                retries={"mode": "standard", "total_max_attempts": 2 if hasty else 4},
+                retries={"mode": "standard", "total_max_attempts": 1 if seconds else 2 if hasty else 4},
             ),
         )
 

@@ -46,7 +46,7 @@ def enter(*, network: bool) -> bool:
         _checked(_libc.unshare(flags), "unshare")
         if user != 0:
             for name, text in (("setgroups", "deny"), ("uid_map", f"1000 {user} 1"), ("gid_map", f"1000 {group} 1")):
-                with open(f"/proc/self/{name}", "w") as file:  # noqa: PTH123
+                with open(f"/proc/self/{name}", "w") as file:
                     file.write(text)
     except OSError:
         return False
@@ -59,11 +59,11 @@ def _mount(source: str | None, target: str, kind: str | None, flags: int, data: 
 
 
 def _bind(source: str, target: str, *, writable: bool = False) -> None:
-    if os.path.isdir(source):  # noqa: PTH112
-        os.makedirs(target, exist_ok=True)  # noqa: PTH103
+    if os.path.isdir(source):
+        os.makedirs(target, exist_ok=True)
     else:
-        os.makedirs(os.path.dirname(target), exist_ok=True)  # noqa: PTH103, PTH120
-        with open(target, "w"):  # noqa: PTH123
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(target, "w"):
             pass
     _mount(source, target, None, _MS_BIND)
     # What the file system was mounted with must stay, or a user namespace may not change the rest.
@@ -87,12 +87,12 @@ def build(order: dict[str, Any], program: str, library: str) -> list[str]:
     _mount(None, "/", None, _MS_REC | _MS_PRIVATE)
     base = order["base"]
     root = f"{base}/root"
-    os.mkdir(root)  # noqa: PTH102
+    os.mkdir(root)
     _mount("none", root, "tmpfs", _MS_NOSUID | _MS_NODEV, "size=2m,mode=0755")
     for folder in _SYSTEM:
-        if os.path.islink(folder):  # noqa: PTH114
-            os.symlink(os.readlink(folder), f"{root}{folder}")  # noqa: PTH115, PTH211
-        elif os.path.isdir(folder):  # noqa: PTH112
+        if os.path.islink(folder):
+            os.symlink(os.readlink(folder), f"{root}{folder}")
+        elif os.path.isdir(folder):
             _bind(folder, f"{root}{folder}")
     if not order["prefix"].startswith("/usr/"):
         _bind(order["prefix"], f"{root}{order['prefix']}")
@@ -103,7 +103,7 @@ def build(order: dict[str, Any], program: str, library: str) -> list[str]:
     _bind(f"{base}/skill", f"{root}/skill")
     _bind(f"{base}/scratch", f"{root}/scratch", writable=True)
     for folder in ("tmp", "proc", "old"):
-        os.mkdir(f"{root}/{folder}")  # noqa: PTH102
+        os.mkdir(f"{root}/{folder}")
     _mount("none", f"{root}/tmp", "tmpfs", _MS_NOSUID | _MS_NODEV, "size=8m,mode=1777,nr_inodes=1000")
     _mount("proc", f"{root}/proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
     os.chdir(root)
@@ -111,7 +111,7 @@ def build(order: dict[str, Any], program: str, library: str) -> list[str]:
     _checked(_libc.syscall(number, root.encode(), f"{root}/old".encode()), "pivot_root")
     os.chdir("/")
     _checked(_libc.umount2(b"/old", _MNT_DETACH), "umount")
-    os.rmdir("/old")  # noqa: PTH106
+    os.rmdir("/old")
     _mount(None, "/", None, _MS_REMOUNT | _MS_RDONLY | _MS_NOSUID | _MS_NODEV, "size=2m,mode=0755")
     return ["/skill", "/scratch"]
 
@@ -128,18 +128,18 @@ def reachable(program: str) -> bool:
     """Whether any user may run ``program``: each folder above it lets everybody pass."""
     path = program
     while path != "/":
-        if not os.stat(path).st_mode & stat.S_IXOTH:  # noqa: PTH116
+        if not os.stat(path).st_mode & stat.S_IXOTH:
             return False
-        path = os.path.dirname(path)  # noqa: PTH120
+        path = os.path.dirname(path)
     return True
 
 
 def children(parent: int) -> list[int]:
     """The processes whose parent is ``parent``, from /proc."""
     found = []
-    for name in os.listdir("/proc"):  # noqa: PTH208
+    for name in os.listdir("/proc"):
         if name.isdigit():
-            with contextlib.suppress(OSError, ValueError), open(f"/proc/{name}/stat") as file:  # noqa: PTH123
+            with contextlib.suppress(OSError, ValueError), open(f"/proc/{name}/stat") as file:
                 if int(file.read().rpartition(")")[2].split()[1]) == parent:
                     found.append(int(name))
     return found
@@ -148,9 +148,9 @@ def children(parent: int) -> list[int]:
 def tasks_of_user() -> int:
     """How many threads this user has already: the kernel's limit counts them all."""
     user, total = os.getuid(), 0
-    for name in os.listdir("/proc"):  # noqa: PTH208
+    for name in os.listdir("/proc"):
         if name.isdigit():
             with contextlib.suppress(OSError):
-                if os.stat(f"/proc/{name}").st_uid == user:  # noqa: PTH116
-                    total += len(os.listdir(f"/proc/{name}/task"))  # noqa: PTH208
+                if os.stat(f"/proc/{name}").st_uid == user:
+                    total += len(os.listdir(f"/proc/{name}/task"))
     return total

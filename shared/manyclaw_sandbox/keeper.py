@@ -31,8 +31,8 @@ def main() -> None:
     """Run the order."""
     order = json.loads(sys.stdin.buffer.read())
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
-    sys.path[:0] = [os.path.dirname(os.path.abspath(__file__))]  # noqa: PTH100, PTH120 -- every import costs a call
-    import fences
+    sys.path[:0] = [os.path.dirname(os.path.abspath(__file__))]
+    import fences  # type: ignore[import-not-found]  # by its folder: the package would load what only callers need
 
     fences.prctl(_PR_SET_DUMPABLE, 0)
     fences.prctl(_PR_SET_CHILD_SUBREAPER, 1)
@@ -84,11 +84,11 @@ class Keeper:
 
     def _used_processor(self) -> bool:
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return used.ru_utime + used.ru_stime >= self._limits["processor_seconds"] - 1
+        return bool(used.ru_utime + used.ru_stime >= self._limits["processor_seconds"] - 1)
 
     def _scratch_is_full(self) -> bool:
         total = count = 0
-        pending = [os.path.join(self._base, "scratch")]  # noqa: PTH118
+        pending = [os.path.join(self._base, "scratch")]
         while pending:
             with contextlib.suppress(OSError), os.scandir(pending.pop()) as entries:
                 for entry in entries:
@@ -100,7 +100,7 @@ class Keeper:
                     else:
                         with contextlib.suppress(OSError):
                             total += entry.stat(follow_symlinks=False).st_size
-        return total > 2 * self._limits["scratch"]
+        return bool(total > 2 * self._limits["scratch"])
 
     def _clear_up(self, child: int) -> None:
         """End every descendant: those that lose their parent become ours, so a few rounds reach all."""
@@ -149,7 +149,7 @@ class Keeper:
         try:
             os.setsid()
             if not inside:
-                os.chmod(self._base, 0o711)  # noqa: PTH101
+                os.chmod(self._base, 0o711)
             processes = self._limits["processes"] + (0 if inside or user else self._fences.tasks_of_user())
             if user:
                 os.setgroups([])
@@ -170,7 +170,7 @@ class Keeper:
             os._exit(_NO_START)
 
     def _above_library(self) -> str:
-        return os.path.dirname(self._order["library"])  # noqa: PTH120
+        return str(os.path.dirname(self._order["library"]))
 
     def _limit(self, processes: int) -> None:
         limits = self._limits

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from manyclaw.agent.runtime import Runtime
+from manyclaw.agent.skill_tools import names_of
 from manyclaw.agent.tools import tool_names
 from manyclaw.aws import from_item
 from manyclaw.sessions import Transcript, load_transcript
+from manyclaw.skills import SKILLS_ROW, Index, Installed, skills_of
 from manyclaw.telegram import Pairing, pairing_of
 from manyclaw.tenancy import GatewayConfig, LoadedOverlay, TenantScope, load_gateway_config, load_overlay
 
@@ -23,6 +25,7 @@ class Loaded:
     gateway: GatewayConfig
     overlay: LoadedOverlay
     transcript: Transcript
+    skills: tuple[Installed, ...] = ()
 
 
 def load(runtime: Runtime, scope: TenantScope, conversation: str) -> Loaded:
@@ -32,7 +35,11 @@ def load(runtime: Runtime, scope: TenantScope, conversation: str) -> Loaded:
     transcript = pool.submit(load_transcript, scope, conversation)
     rows = pool.submit(_tenant_rows, scope)
     gateway = load_gateway_config(runtime.clients, runtime.settings)
-    overlay = load_overlay(scope, gateway, tool_names())
+
+    def skills() -> Index:
+        return skills_of(rows.result().get(SKILLS_ROW))
+
+    overlay = load_overlay(scope, gateway, lambda: tool_names() | names_of(skills().skills))
     found = rows.result()
     pairing = found.get("PAIRING#telegram")
     return Loaded(
@@ -41,11 +48,12 @@ def load(runtime: Runtime, scope: TenantScope, conversation: str) -> Loaded:
         gateway=gateway,
         overlay=overlay,
         transcript=transcript.result(),
+        skills=skills().skills,
     )
 
 
 def _tenant_rows(scope: TenantScope) -> dict[str, dict[str, Any]]:
-    keys = [scope.key("META").wire(), scope.key("PAIRING#telegram").wire()]
+    keys = [scope.key(sk).wire() for sk in ("META", "PAIRING#telegram", SKILLS_ROW)]
     wanted: Any = {scope.table: {"Keys": keys, "ConsistentRead": True}}
     items: list[dict[str, Any]] = []
     while wanted:

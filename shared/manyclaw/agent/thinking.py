@@ -22,8 +22,9 @@ from manyclaw.agent.model import (
 )
 from manyclaw.agent.prompt import Frame, fit, frame, request, user_content
 from manyclaw.agent.runtime import Runtime
+from manyclaw.agent.skill_tools import offered, skills_paragraph
 from manyclaw.agent.texts import text
-from manyclaw.agent.tools import ToolContext, allowed, run_tool
+from manyclaw.agent.tools import ToolContext, run_tool
 from manyclaw.aws import TransactionRefused, transact
 from manyclaw.billing import Call, Settlement, begin, refuse, settle
 from manyclaw.errors import Misconfigured, Superseded, Unavailable
@@ -85,7 +86,9 @@ class Thinking:
             Not now; everything settled so far is in the journal.
         """
         overlay = self._loaded.overlay.overlay
-        stable = frame(self._loaded.gateway, overlay, allowed(overlay.allowed_tools), username)
+        skills = self._loaded.skills
+        tools = offered(overlay.allowed_tools, skills, self._runtime, self._seconds_left)
+        stable = frame(self._loaded.gateway, overlay, tools, username, skills_paragraph(skills))
         newest = Message("user", user_content(self._message, overlay.time_zone), self._journal.turn)
         if record is None and self._transcript.messages and self._transcript.messages[-1].turn == self._journal.turn:
             raise TransactionRefused([0], {})

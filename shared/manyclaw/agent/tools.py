@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from manyclaw.errors import BadInput
+from manyclaw.skills import READ_SKILL, ToolFailed
 from manyclaw.tenancy import TenantScope
 
 MAX_RESULT_CHARACTERS = 20_000
@@ -16,18 +17,19 @@ MAX_RESULT_CHARACTERS = 20_000
 
 @dataclass(frozen=True)
 class ToolContext:
-    """What a tool may know: whose it is, where it was called, and what time it is (aware UTC)."""
+    """What a tool may know: whose it is, where it was called, what time it is (aware UTC), and the call's own id."""
 
     scope: TenantScope
     conversation: str
     now: datetime
+    call: str = ""
 
 
 @dataclass(frozen=True)
 class Tool:
     """A tool as the model sees it, and what runs when it is called.
 
-    ``run`` gives the result's text. It may raise ``BadInput``, which the model gets to read.
+    ``run`` gives the result's text. It may raise ``BadInput`` or ``ToolFailed``, which the model gets to read.
     """
 
     name: str
@@ -65,7 +67,7 @@ _BUILT_IN = (
 
 def tool_names() -> frozenset[str]:
     """The names that an overlay's ``allowed_tools`` may hold."""
-    return frozenset(tool.name for tool in _BUILT_IN)
+    return frozenset(tool.name for tool in _BUILT_IN) | {READ_SKILL}
 
 
 def every_tool() -> tuple[Tool, ...]:
@@ -86,8 +88,9 @@ def run_tool(tools: dict[str, Tool], use: dict[str, Any], context: ToolContext) 
         text, failed = f"There is no tool {use['name']!r}.", True
     else:
         try:
-            text = tool.run(context, use["input"] if isinstance(use["input"], dict) else {})
-        except BadInput as error:
+            given = use["input"] if isinstance(use["input"], dict) else {}
+            text = tool.run(replace(context, call=use["id"]), given)
+        except (BadInput, ToolFailed) as error:
             text, failed = str(error), True
     if len(text) > MAX_RESULT_CHARACTERS:
         text = text[:MAX_RESULT_CHARACTERS] + f"\n[cut: {len(text)} characters]"

@@ -6,6 +6,8 @@ from manyclaw.front import lazy
 
 if TYPE_CHECKING:
     from manyclaw.tenancy.documents import InvalidDocument as InvalidDocument
+    from manyclaw.tenancy.documents import Problem as Problem
+    from manyclaw.tenancy.documents import parse as parse
     from manyclaw.tenancy.erasure import ErasureReport as ErasureReport
     from manyclaw.tenancy.erasure import erase as erase
     from manyclaw.tenancy.gateway import GatewayConfig as GatewayConfig
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from manyclaw.tenancy.gateway_table import GatewayTable as GatewayTable
     from manyclaw.tenancy.ids import TenantId as TenantId
     from manyclaw.tenancy.ids import tenant_id as tenant_id
+    from manyclaw.tenancy.objects import read_text as read_text
+    from manyclaw.tenancy.objects import write_text as write_text
     from manyclaw.tenancy.overlay import Overlay as Overlay
     from manyclaw.tenancy.overlay import check_overlay as check_overlay
     from manyclaw.tenancy.overlay import parse_overlay as parse_overlay
@@ -51,6 +55,7 @@ else:
             "LoadedOverlay": "overlay_store",
             "ModelInfo": "gateway",
             "Overlay": "overlay",
+            "Problem": "documents",
             "Rates": "gateway",
             "Registry": "registry",
             "ScopeFactory": "scope",
@@ -64,14 +69,17 @@ else:
             "get_secret": "secrets",
             "load_gateway_config": "gateway_store",
             "load_overlay": "overlay_store",
+            "parse": "documents",
             "parse_overlay": "overlay",
             "put_secret": "secrets",
             "read_gateway_config": "gateway_store",
             "read_overlay": "overlay_store",
+            "read_text": "objects",
             "save_gateway_config": "gateway_store",
             "save_overlay": "overlay_store",
             "serving_status": "registry",
             "tenant_id": "ids",
             "utc_now": "registry",
+            "write_text": "objects",
         },
     )
