@@ -7,6 +7,7 @@ same, should anything ever route it here.
 from __future__ import annotations
 
 import base64
+import os
 from typing import Any
 
 from manyclaw.logs import configure_logging, fields
@@ -35,6 +36,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         ended = run_call(_call(event))
     except FilesRefused as refused:
         return {"error": f"The skill's files cannot be used: {refused}.", "log": "", "facts": {}}
+    if ended.broken:  # what is left of the call goes with this process; the agent sees that the function failed
+        log.error("environment ended", extra=fields(tenant=tenant, skill=event["skill"], tool=event["tool"]))
+        os._exit(1)
     log.info("tool", extra=fields(tenant=tenant, skill=event["skill"], tool=event["tool"], **ended.facts))
     scratch = base64.b64encode(ended.scratch).decode() if ended.scratch is not None else None
     return {"text": ended.text, "error": ended.error, "scratch": scratch, "log": ended.log, "facts": ended.facts}

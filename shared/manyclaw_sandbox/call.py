@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -28,7 +29,10 @@ _MOST_CODE_FILES = 200
 
 @dataclass(frozen=True)
 class Call:
-    """What is to run: the skill's ``files`` and its ``scratch`` folder (zips), one tool, its arguments and secrets."""
+    """What is to run: the skill's ``files`` and its ``scratch`` folder (zips), one tool, its arguments and secrets.
+
+    ``namespaces`` False does without them where the kernel would give them, as on Lambda.
+    """
 
     tool: str
     arguments: dict[str, Any]
@@ -36,6 +40,7 @@ class Call:
     secrets: dict[str, str] = field(default_factory=dict, repr=False)
     scratch: bytes | None = None
     network: bool = True
+    namespaces: bool = True
     limits: Limits = LIMITS
 
 
@@ -43,7 +48,8 @@ class Call:
 class Ended:
     """How it ended: a ``text`` for the model, or an ``error``. ``scratch`` is the folder if the call changed it.
 
-    ``log`` is the end of what was printed, ``facts`` are for the function's own log line.
+    ``log`` is the end of what was printed, ``facts`` are for the function's own log line. ``broken`` says that the
+    keeper was lost: something of the call may still be alive, and this environment should end.
     """
 
     text: str = ""
@@ -51,6 +57,7 @@ class Ended:
     scratch: bytes | None = None
     log: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+    broken: bool = False
 
 
 def hide_this_process() -> None:
@@ -100,14 +107,19 @@ def _run(call: Call, base: Path) -> Ended:
         "limits": asdict(limits),
     }
     began = time.monotonic()
-    verdict = _keep(order | {"namespaces": True}, limits.seconds)
+    verdict = _keep(order | {"namespaces": call.namespaces}, limits.seconds)
     if verdict.get("ended") == "no fences":
         verdict = _keep(order | {"namespaces": False}, limits.seconds)
     facts = {"milliseconds": round((time.monotonic() - began) * 1000), **verdict}
     log = _head(base / "log", limits.log * 4)[-limits.log :]
     if "ended" not in verdict:
-        return Ended(error="The tool's environment broke down.", log=log, facts=facts)
+        return Ended(error="The tool's environment broke down.", log=log, facts=facts, broken=True)
     return _explained(call, base, before, verdict, log, facts)
+
+
+def _loader() -> dict[str, str]:
+    """The one variable that may be needed to start Python at all: Lambda's finds its own library by it."""
+    return {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
 
 
 def _keep(order: dict[str, Any], seconds: float) -> dict[str, Any]:
@@ -118,7 +130,7 @@ def _keep(order: dict[str, Any], seconds: float) -> dict[str, Any]:
             input=json.dumps(order),
             capture_output=True,
             text=True,
-            env={},
+            env=_loader(),
             timeout=seconds + _KEEPER_SECONDS,
             start_new_session=True,
             check=False,

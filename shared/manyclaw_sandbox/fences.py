@@ -36,7 +36,8 @@ def prctl(option: int, value: int) -> None:
 def enter(*, network: bool) -> bool:
     """Make namespaces for the next child: processes, inter-process memory and, without ``network``, network.
 
-    False where the kernel does not let us; then nothing has changed.
+    False where the kernel does not let us; then nothing has changed. Raises ``OSError`` when it let us half of the way:
+    then this process is of no more use.
     """
     if not hasattr(_libc, "unshare") or os.uname().machine not in _SYS_PIVOT_ROOT:
         return False
@@ -44,12 +45,12 @@ def enter(*, network: bool) -> bool:
     flags = _NEWIPC | _NEWPID | (0 if network else _NEWNET) | (0 if user == 0 else _NEWUSER)
     try:
         _checked(_libc.unshare(flags), "unshare")
-        if user != 0:
-            for name, text in (("setgroups", "deny"), ("uid_map", f"1000 {user} 1"), ("gid_map", f"1000 {group} 1")):
-                with open(f"/proc/self/{name}", "w") as file:
-                    file.write(text)
     except OSError:
         return False
+    if user != 0:
+        for name, text in (("setgroups", "deny"), ("uid_map", f"1000 {user} 1"), ("gid_map", f"1000 {group} 1")):
+            with open(f"/proc/self/{name}", "w") as file:
+                file.write(text)
     return True
 
 
@@ -89,6 +90,9 @@ def build(order: dict[str, Any], program: str, library: str) -> list[str]:
     root = f"{base}/root"
     os.mkdir(root)
     _mount("none", root, "tmpfs", _MS_NOSUID | _MS_NODEV, "size=2m,mode=0755")
+    for folder in ("tmp", "proc", "old"):
+        os.mkdir(f"{root}/{folder}")
+    _mount("none", f"{root}/tmp", "tmpfs", _MS_NOSUID | _MS_NODEV, "size=8m,mode=1777,nr_inodes=1000")
     for folder in _SYSTEM:
         if os.path.islink(folder):
             os.symlink(os.readlink(folder), f"{root}{folder}")
@@ -102,9 +106,6 @@ def build(order: dict[str, Any], program: str, library: str) -> list[str]:
     _bind(order["library"], f"{root}{library}/manyclaw_skill")
     _bind(f"{base}/skill", f"{root}/skill")
     _bind(f"{base}/scratch", f"{root}/scratch", writable=True)
-    for folder in ("tmp", "proc", "old"):
-        os.mkdir(f"{root}/{folder}")
-    _mount("none", f"{root}/tmp", "tmpfs", _MS_NOSUID | _MS_NODEV, "size=8m,mode=1777,nr_inodes=1000")
     _mount("proc", f"{root}/proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
     os.chdir(root)
     number = _SYS_PIVOT_ROOT[os.uname().machine]

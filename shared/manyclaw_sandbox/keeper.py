@@ -34,7 +34,6 @@ def main() -> None:
     sys.path[:0] = [os.path.dirname(os.path.abspath(__file__))]
     import fences  # type: ignore[import-not-found]  # by its folder: the package would load what only callers need
 
-    fences.prctl(_PR_SET_DUMPABLE, 0)
     fences.prctl(_PR_SET_CHILD_SUBREAPER, 1)
     verdict = Keeper(order, fences).run()
     json.dump(verdict, sys.stdout)
@@ -51,7 +50,11 @@ class Keeper:
 
     def run(self) -> dict[str, Any]:
         """Start, watch, clear up; gives ``ended`` and which fences held."""
-        inside = self._order["namespaces"] and self._fences.enter(network=self._order["network"])
+        try:
+            inside = self._order["namespaces"] and self._fences.enter(network=self._order["network"])
+        except OSError:
+            return {"ended": "no fences", "fences": "half"}
+        self._fences.prctl(_PR_SET_DUMPABLE, 0)
         if not inside and os.getuid() == 0 and not self._fences.reachable(self._order["python"]):
             return {"ended": "refused", "fences": "none"}
         began = time.monotonic()
@@ -163,11 +166,16 @@ class Keeper:
             self._limit(processes)
             self._fences.prctl(_PR_SET_NO_NEW_PRIVS, 1)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
-            arguments = ["python", "-I", "-S", "-B", "-X", "utf8", f"{program}/run.py", library, *folders, "3"]
-            os.execve(self._order["python"], arguments, {})
+            python = self._order["python"]
+            arguments = [python, "-I", "-S", "-B", "-X", "utf8", f"{program}/run.py", library, *folders, "3"]
+            os.execve(python, arguments, self._loader())
         except BaseException as error:
             os.write(2, f"{type(error).__name__}: {error}\n".encode())
             os._exit(_NO_START)
+
+    def _loader(self) -> dict[str, str]:
+        """Nothing, or where Python's own library lies."""
+        return {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
 
     def _above_library(self) -> str:
         return str(os.path.dirname(self._order["library"]))

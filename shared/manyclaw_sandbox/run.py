@@ -23,6 +23,7 @@ def main() -> None:
     library, skill, scratch, descriptor = sys.argv[1:5]
     call = json.loads(sys.stdin.buffer.read())
     sys.argv = ["tools.py"]
+    os.environ.clear()
     sys.path[:0] = [skill, library]
     os.chdir(scratch)
     try:
