@@ -130,14 +130,14 @@ def test_code_reaches_neither_the_stack_nor_the_machine(world: World) -> None:
     endpoint = world.stack["aws_endpoint"]
     looks = {
         "aws": f"import urllib.request\nreturn urllib.request.urlopen('{endpoint}/', timeout=3).status",
-        "environ": "return [dict(os.environ), [n for n in open('/proc/self/environ').read().split('\\0') if 'AWS' in n]]",
+        "environ": "return [dict(os.environ), 'AWS' in open('/proc/self/environ').read()]",
         "parent": "return open(f'/proc/{os.getppid()}/environ').read()",
         "files": f"return os.path.exists({str(Path(__file__))!r})",
     }
     for name, body in looks.items():
         install(acme.scope, bundle(body, name=name, tool=name), tool_names())
     assert "URLError" in _call(world, acme, "aws").error
-    assert json.loads(_call(world, acme, "environ").text) == [{}, []]
+    assert json.loads(_call(world, acme, "environ").text) == [{}, False]
     assert "Error" in _call(world, acme, "parent").error
     # And where the kernel makes namespaces for the stack, which shows in an empty process table, no file of the machine
     install(
