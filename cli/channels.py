@@ -11,6 +11,7 @@ import typer
 from cli.arguments import TenantOption, YesOption, confirm, read_secret
 from cli.context import Operator, print_facts, print_table, session
 from cli.root import noun
+from manyclaw.errors import NotFound
 
 if TYPE_CHECKING:
     from manyclaw.telegram import ChannelStatus
@@ -63,6 +64,33 @@ def pair(
         )
 
     run.show(data, render)
+
+
+@app.command()
+def menu(ctx: typer.Context, tenant: TenantOption) -> None:
+    """Give the tenant's owners (config.yaml, owners) a menu button in their chat with the bot: it opens the dashboard.
+
+    Example: manyclaw channels menu --tenant customer-acme
+    """
+    from manyclaw.telegram import dashboard_address, load_pairing, offer_dashboard, open_bot
+    from manyclaw.tenancy import load_overlay
+
+    run = session(ctx)
+    operator, stage = run.operator, run.operator.stage
+    scope = operator.scope(tenant)
+    pairing = load_pairing(scope)
+    if pairing is None:
+        raise NotFound(f"Tenant {scope.tenant} has no bot.", hint="Pair it first: manyclaw channels pair telegram.")
+    owners = load_overlay(scope, operator.gateway, operator.tools_of(scope)).overlay.owners
+    if not owners:
+        hint = f"List Telegram user ids under owners: manyclaw tenants config edit {scope.tenant}."
+        raise NotFound(f"Tenant {scope.tenant} has no owners.", hint=hint)
+    address = dashboard_address(stage.public_url, scope.tenant)
+    notes = offer_dashboard(open_bot(scope, pairing, stage.telegram_api_urls[0]), owners, address)
+    given = len(owners) - len(notes)
+    people = "1 owner" if given == 1 else f"{given} owners"
+    told = "\n".join([f"{people} of {scope.tenant} can open {address} from the bot's menu.", *notes])
+    run.done(told, tenant=scope.tenant, address=address, owners=list(owners), notes=notes)
 
 
 @app.command()

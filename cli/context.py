@@ -15,6 +15,7 @@ import typer
 
 if TYPE_CHECKING:
     from cli.stage import Stage
+    from manyclaw.access import Tokens
     from manyclaw.tenancy import GatewayConfig, GatewayTable, Registry, ScopeFactory, TenantScope
 
 
@@ -43,6 +44,13 @@ class Operator:
         return Registry(self.table, self.scopes)
 
     @cached_property
+    def tokens(self) -> Tokens:
+        from manyclaw.access import Tokens
+        from manyclaw.tenancy import ACCESS_PARTITION, GatewayTable
+
+        return Tokens(self.table, GatewayTable(self.stage.settings, self.stage.clients, ACCESS_PARTITION))
+
+    @cached_property
     def gateway(self) -> GatewayConfig:
         """The gateway's configuration. Raises ``Misconfigured`` when there is none."""
         from manyclaw.tenancy import load_gateway_config
@@ -61,6 +69,19 @@ class Operator:
         from manyclaw.agent import known_tools
 
         return known_tools(scope)
+
+    def admin_key(self) -> str:
+        """The key to Anthropic's Usage and Cost API; "" when there is none."""
+        from manyclaw.aws import error_code
+
+        name = f"/{self.stage.settings.stack}/anthropic-admin"
+        ssm = self.stage.clients.ssm
+        try:
+            return str(ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"].get("Value", ""))
+        except ssm.exceptions.ClientError as error:
+            if error_code(error) == "ParameterNotFound":
+                return ""
+            raise
 
     def scope(self, tenant: str) -> TenantScope:
         """The scope of a tenant that is in the registry. Raises ``NotFound`` otherwise."""

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.arguments import FileArgument, read_file, read_secret
-from cli.context import session
+from cli.context import Session, session
 from cli.root import noun
 from manyclaw.errors import BadInput, Misconfigured
 
@@ -59,11 +59,28 @@ def anthropic_key(
     Example: manyclaw stack anthropic-key --stage prod
     """
     run = session(ctx)
-    stage = run.operator.stage
-    value = read_secret(key, "Anthropic key")
+    _store(run, "anthropic", read_secret(key, "Anthropic key"))
+    run.done("The Anthropic key is stored.", stored=True)
+
+
+@app.command("anthropic-admin-key")
+def anthropic_admin_key(
+    ctx: typer.Context,
+    key: Annotated[str, typer.Option(help="The Admin API key; - or nothing asks for it, unseen.")] = "",
+) -> None:
+    """Store the key to Anthropic's Usage and Cost API, with which `billing verify` compares the whole account.
+
+    Example: manyclaw stack anthropic-admin-key --stage prod
+    """
+    run = session(ctx)
+    _store(run, "anthropic-admin", read_secret(key, "Anthropic Admin API key"))
+    run.done("The Anthropic Admin API key is stored.", stored=True)
+
+
+def _store(run: Session, name: str, value: str) -> None:
     if not value.isascii() or not value.isprintable() or " " in value:
         raise BadInput("That is no key: it holds a space or a character that no key has.")
+    stage = run.operator.stage
     stage.clients.ssm.put_parameter(
-        Name=f"/{stage.settings.stack}/anthropic", Value=value, Type="SecureString", Overwrite=True
+        Name=f"/{stage.settings.stack}/{name}", Value=value, Type="SecureString", Overwrite=True
     )
-    run.done("The Anthropic key is stored.", stored=True)

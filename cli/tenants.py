@@ -141,11 +141,11 @@ def delete(
     found = operator.registry.get(tenant).tenant
     if not (yes or dry_run):
         confirm(f"Delete tenant {found} with everything it has? This cannot be undone.")
-    default_api_url = operator.stage.telegram_api_urls[0]
 
     def disconnect(scope: TenantScope) -> list[str]:
+        operator.tokens.revoke_all(scope.tenant)
         forget_secrets(scope)
-        return unpair(scope, operator.table, default_api_url)
+        return unpair(scope, operator.table, operator.stage.telegram_api_urls[0])
 
     report = erase(operator.registry, found, disconnect=disconnect, dry_run=dry_run)
     run.show(asdict(report), lambda: _print_report(report))

@@ -105,6 +105,7 @@ def main() -> int:
         clock,
         code_cache,
         controls,
+        expressions,
         function_logs,
         leading_keys,
         pool,
@@ -127,6 +128,7 @@ def main() -> int:
     checkpoints.install()
     clock.install()
     leading_keys.install()
+    expressions.install()
     transport.install()
     queues.install()
     scheduler.install()

@@ -192,6 +192,7 @@ class Supervisor:
                 "",
                 f"manyclaw is ready ({seconds:.1f} s)",
                 f"  chat       {chat}",
+                f"  dashboard  {door}/dashboard (a token: .venv/bin/manyclaw tokens create --operator)",
                 f"  health     {door}/healthz",
                 f"  model      {model}",
                 "  operate    .venv/bin/manyclaw --help",

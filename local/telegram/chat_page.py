@@ -10,6 +10,7 @@ from aiohttp import web
 from local.telegram.control import chat_info, mistake, read_object
 from local.telegram.entries import Bot
 from local.telegram.events import Event, EventHub
+from local.telegram.mini_app import mini_app
 from local.telegram.text import MAX_TEXT, utf16_length
 from local.telegram.world import World, shown
 
@@ -50,6 +51,7 @@ class ChatPage:
         app.router.add_get("/chat/api/bots", self.bots)
         app.router.add_get("/chat/api/people", self.people)
         app.router.add_post("/chat/api/people", self.add_person)
+        app.router.add_get("/chat/api/menu", self.menu)
         app.router.add_get("/chat/api/messages", self.messages)
         app.router.add_post("/chat/api/messages", self.say)
         app.router.add_get("/chat/api/events", self.events)
@@ -94,6 +96,12 @@ class ChatPage:
         number = max(person["id"] for person in self._people()) + 1
         self._world.store.add_person(number, name)
         return web.json_response({"id": number, "first_name": name})
+
+    async def menu(self, request: web.Request) -> web.Response:
+        """The Mini App behind the bot's menu button in this person's chat, as Telegram would open it; or null."""
+        bot, person = self._place(request.query)
+        names = dict(self._world.store.people())
+        return web.json_response({"menu": mini_app(bot, person, names[person])})
 
     async def messages(self, request: web.Request) -> web.Response:
         """The newest messages between a bot and a person."""

@@ -21,6 +21,7 @@ class Bot:
     last_error_date: int = 0
     last_error_message: str = ""
     commands: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    menu_buttons: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def data(self) -> dict[str, Any]:
         """What the store keeps besides the update counter, which has a column of its own."""

@@ -60,11 +60,16 @@ class Profile:
         self._world.save_bot(bot)
         return True
 
-    def set_chat_menu_button(self, _: Bot, arguments: Arguments) -> bool:
-        """Taken and checked; the chat page shows no menu."""
-        button = arguments.json("menu_button")
-        if button is not None and (not isinstance(button, dict) or button.get("type") not in _BUTTONS):
+    def set_chat_menu_button(self, bot: Bot, arguments: Arguments) -> bool:
+        """Keeps the button of a private chat, or without chat_id the one of all others."""
+        button = arguments.json("menu_button") or {"type": "default"}
+        if not isinstance(button, dict) or button.get("type") not in _BUTTONS:
             raise bad_request("can't parse menu button: Unsupported type specified")
+        if button["type"] == "web_app" and not str((button.get("web_app") or {}).get("url", "")).startswith("http"):
+            raise bad_request("menu button web app URL is invalid")
+        place = str(self._world.chat(bot, read_chat_id(arguments)).id) if arguments.text("chat_id") else ""
+        bot.menu_buttons[place] = button
+        self._world.save_bot(bot)
         return True
 
     def answer_callback_query(self, bot: Bot, arguments: Arguments) -> bool:

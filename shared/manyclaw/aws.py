@@ -155,13 +155,19 @@ def error_code(error: Exception) -> str:
 class TransactionRefused(Conflict):
     """A transaction's conditions did not hold. ``failed`` are the indexes of the items that refused.
 
-    ``items`` holds, at the same indexes, the stored item that was in the way where the write asked for it.
+    ``items`` holds, at the same indexes, the stored item that was in the way where the write asked for it; ``size`` is
+    how many items the transaction had.
     """
 
-    def __init__(self, failed: list[int], items: dict[int, dict[str, Any]]) -> None:
+    def __init__(self, failed: list[int], items: dict[int, dict[str, Any]], size: int = 0) -> None:
         super().__init__(f"The stored state has changed (condition of item {failed} did not hold).")
         self.failed = failed
         self.items = items
+        self.size = size
+
+    def among_last(self, count: int) -> bool:
+        """Whether only conditions of the transaction's last ``count`` items did not hold."""
+        return all(index >= self.size - count for index in self.failed)
 
 
 CONFLICT_SECONDS = 20.0
@@ -228,7 +234,9 @@ def transact(client: DynamoDBClient, items: list[dict[str, Any]]) -> None:
             codes = [reason.get("Code", "None") for reason in reasons]
             if code == "TransactionCanceledException" and "ConditionalCheckFailed" in codes:
                 failed = [index for index, reason in enumerate(codes) if reason == "ConditionalCheckFailed"]
-                raise TransactionRefused(failed, {i: reasons[i].get("Item") or {} for i in failed}) from None
+                raise TransactionRefused(
+                    failed, {i: reasons[i].get("Item") or {} for i in failed}, len(items)
+                ) from None
             if code not in ("TransactionCanceledException", "TransactionInProgressException"):
                 raise
             if set(codes) - {"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}:

@@ -5,12 +5,16 @@
     ManyclawError
     ├── PermanentError            trying again cannot help
     │   ├── BadInput              a value somebody gave is wrong        (HTTP 400, exit 2)
+    │   │   └── NeedsPrecondition a change must say what it changes     (HTTP 428)
     │   ├── NotFound              no such tenant, pairing, file         (HTTP 404, exit 3)
     │   ├── Conflict              it is there already, or has changed   (HTTP 409, exit 4)
+    │   │   └── Stale             it has changed since it was read      (HTTP 412)
     │   ├── Refused               a secret, right or status forbids it  (HTTP 401, exit 5)
+    │   │   └── Forbidden         known, but without the right to it    (HTTP 403)
     │   └── Misconfigured         the deployment itself lacks something (HTTP 500, exit 6)
     └── RetryableError            the same call may work later          (HTTP 503, exit 7)
         ├── Unavailable           another service is down or busy
+        ├── Throttled             too many tries in too short a time    (HTTP 429)
         └── Superseded            another attempt has taken this turn over
 
 Each message says what was wrong, with which value, and what to do. None ever holds a secret.
@@ -45,6 +49,12 @@ class BadInput(PermanentError):
     http_status = 400
 
 
+class NeedsPrecondition(BadInput):
+    """A change that does not say which version it changes."""
+
+    http_status = 428
+
+
 class NotFound(PermanentError):
     """What was named is not there."""
 
@@ -59,11 +69,23 @@ class Conflict(PermanentError):
     http_status = 409
 
 
+class Stale(Conflict):
+    """It has changed since the writer read it."""
+
+    http_status = 412
+
+
 class Refused(PermanentError):
     """A missing right, a wrong secret or the tenant's status forbids it."""
 
     exit_code = 5
     http_status = 401
+
+
+class Forbidden(Refused):
+    """We know who asks, and that they may not."""
+
+    http_status = 403
 
 
 class Misconfigured(PermanentError):
@@ -86,6 +108,12 @@ class RetryableError(ManyclawError):
 
 class Unavailable(RetryableError):
     """Another service is down, busy or did not answer in time."""
+
+
+class Throttled(RetryableError):
+    """Too many tries in too short a time; ``retry_after`` says when the next one is judged."""
+
+    http_status = 429
 
 
 class Superseded(RetryableError):

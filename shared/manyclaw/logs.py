@@ -16,6 +16,7 @@ _SECRETS = re.compile(
     r"[0-9]{6,16}:[A-Za-z0-9_-]{30,64}"  # a bot token, also within a Bot API URL
     r"|sk-ant-[A-Za-z0-9_-]{8,}"  # an Anthropic key
     r"|tk_[a-z0-9-]{1,32}_[0-9a-f]{32}"  # an API token of ours
+    r"|op_[0-9a-f]{32}"  # an operator's
     r"|(?<=X-Amz-Security-Token=)[^&\s\"]+"
 )
 

@@ -8,6 +8,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -174,3 +175,65 @@ def test_info_says_that_the_stack_is_well(cli: Cli, stack: dict[str, Any]) -> No
     assert info["health"] == "ok"
     assert info["outputs"] == stack["outputs"]
     assert stack["operator"]["secret_access_key"] not in json.dumps(info)
+
+
+def test_limits_prices_and_reports(world: World, cli: Cli) -> None:
+    # Given a tenant that has used something
+    acme, person = world.customer(), Person.new()
+    world.ask(acme, person, "hello")
+    world.check_books(acme)
+    # When limits are set in parts, what was said before stays, and the morning counts
+    cli("tenants", "quota", "update", acme.id, "--tokens-per-day", "1_000_000", "--per-user-requests-per-minute", "5")
+    changed = json.loads(cli("tenants", "quota", "update", acme.id, "--cost-per-day-usd", "2.5", "--json").stdout)
+    assert changed["limits"] == {"tokens_per_day": 10**6, "cost_per_day_usd": "2.5", "requests_per_minute": None}
+    assert (changed["limits_per_user"]["requests_per_minute"], changed["warn_at"]) == (5, [80, 100])
+    shown = json.loads(cli("tenants", "quota", "show", acme.id, "--json").stdout)["quota"]
+    by_name = {each["name"]: each for each in shown}
+    assert by_name["cost_per_day_usd"]["limit"] == "2.5"
+    assert by_name["tokens_per_day"]["used"] == world.usage(acme)[0].tokens.total
+    assert "1,000,000" in cli("tenants", "quota", "show", acme.id).stdout
+    cli("tenants", "quota", "update", acme.id, "--tokens-per-day", "many", exit_code=2)
+    # Then the reports agree with each other, and the verification with all
+    only = ("--tenant", acme.id)
+    csv = cli("billing", "report", *only, "--format", "csv").stdout.splitlines()
+    assert csv[0].startswith("date,tenant,model,requests,")
+    assert f",{acme.id},claude-haiku-4-5,1," in csv[1]
+    cli("billing", "markup", acme.id, "50")
+    (month,) = json.loads(cli("billing", "rollup", *only, "--json").stdout)
+    assert Decimal(month["charge_usd"]) == Decimal(month["cost_usd"]) * Decimal("1.5")
+    (summed,) = json.loads(cli("billing", "summary", *only, "--json").stdout)["tenants"]
+    assert summed["cost_usd"] == month["cost_usd"]
+    verified = json.loads(cli("billing", "verify", *only, "--json").stdout)
+    assert (verified["differences"], verified["open_calls"], verified["rows"]) == ([], [], 1)
+    # And a counter that was tampered with is found
+    acme.scope.clients.dynamodb.update_item(
+        TableName=acme.scope.table,
+        Key=acme.scope.part("USAGE", f"TOTAL#{csv[1][:10]}").wire(),
+        UpdateExpression="ADD requests :one",
+        ExpressionAttributeValues=to_item({":one": 1}),
+    )
+    assert "2 requests" in cli("billing", "verify", *only, exit_code=1).stdout
+
+
+def test_the_rate_card(world: World, cli: Cli) -> None:
+    shown = json.loads(cli("rates", "show", "--json").stdout)
+    haiku = {row["prompts"]: row["output"] for row in shown if row["model"] == "claude-haiku-5-5"}
+    assert haiku == {"others": "0.5", "prompts above 100,000 tokens": "2.5"}
+    name = f"claude-{secrets.token_hex(4)}"
+    prices = [
+        "--input",
+        "3",
+        "--output",
+        "15",
+        "--cache-read",
+        "0.3",
+        "--cache-write-5m",
+        "3.75",
+        "--cache-write-1h",
+        "6",
+    ]
+    cli("rates", "set", name, *prices)
+    shown = json.loads(cli("rates", "show", "--json").stdout)
+    assert [row["cache_write_5m"] for row in shown if row["model"] == name] == ["3.75"]
+    assert "has a price" in cli("rates", "set", name, *prices, exit_code=2).stderr
+    assert "had a price" in cli("rates", "set", "claude-haiku-4-5", *prices, "--from", "2026-01-02", exit_code=2).stderr

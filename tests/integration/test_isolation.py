@@ -66,7 +66,10 @@ PROBES: dict[str, list[Probe]] = {
     "batch_get_item": [
         lambda mine, theirs: mine.clients.dynamodb.batch_get_item(
             RequestItems={mine.table: {"Keys": [mine.key("META").wire(), theirs.key("META").wire()]}}
-        )
+        ),
+        lambda mine, _: mine.clients.dynamodb.batch_get_item(
+            RequestItems={mine.table: {"Keys": [{"pk": {"S": "ACCESS"}, "sk": {"S": "SESSION#0"}}]}}
+        ),
     ],
     "query": [
         lambda mine, theirs, part=part: mine.clients.dynamodb.query(  # type: ignore[misc]
@@ -248,7 +251,9 @@ def _check_statement(role: str, statement: dict[str, Any]) -> None:
     assert not [resource for resource in resources if "tenants/" in str(resource)], f"{role} may touch tenants' data"
     if any(action.startswith("dynamodb:") for action in actions):
         keys = statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"]
-        assert keys in (["GATEWAY"], "GATEWAY"), f"{role} may read more than the operator's partition"
+        assert keys in (["GATEWAY"], "GATEWAY", ["ACCESS"]), f"{role} may read more than the operator's partitions"
+        if "ApiRole" in role and "ACCESS" not in keys:
+            assert set(actions) <= {"dynamodb:GetItem", "dynamodb:Query"}, "the api makes no token, tenant or pairing"
 
 
 def test_ids_that_try_to_escape_never_become_a_scope(world: World) -> None:

@@ -170,7 +170,7 @@ class World:
         served = {call["request_id"]: call for call in self.model_calls(of) if _served(call)}
         for row in rows:
             assert row.request_id in served, f"the ledger has a call that the model never served: {row}"
-            assert row.tokens == _tokens(served[row.request_id]["usage"])
+            assert row.tokens == tokens(served[row.request_id]["usage"])
         settled = {row.request_id for row in rows}
         lost = [request for request in served if request not in settled]
         assert len(lost) <= unsettled, f"served, but neither settled nor listed as open: {lost}"
@@ -212,7 +212,7 @@ def _served(call: dict[str, Any]) -> bool:
     return bool(call["completed"]) and call["status"] == 200
 
 
-def _tokens(usage: dict[str, Any]) -> Tokens:
+def tokens(usage: dict[str, Any]) -> Tokens:
     split = usage.get("cache_creation") or {}
     hour = int(split.get("ephemeral_1h_input_tokens") or 0)
     return Tokens(

@@ -22,6 +22,7 @@ export const listPeople = () => get("/chat/api/people").then((body) => body.peop
 export const addPerson = (firstName) => post("/chat/api/people", { first_name: firstName });
 export const listMessages = (bot, person) =>
   get(`/chat/api/messages?${place(bot, person)}`).then((body) => body.messages);
+export const menuOf = (bot, person) => get(`/chat/api/menu?${place(bot, person)}`).then((body) => body.menu);
 export const say = (bot, person, text) => post("/chat/api/messages", { bot, person, text });
 
 const POLL_EVERY = 1500;

@@ -1,6 +1,6 @@
 // The chat page: which bot, as which person, and what they said.
 
-import { addPerson, follow, listBots, listMessages, listPeople, say } from "/chat/api.js";
+import { addPerson, follow, listBots, listMessages, listPeople, menuOf, say } from "/chat/api.js";
 import { bubble, dayOf, element, paintAvatar } from "/chat/bubbles.js";
 
 const NEW_PERSON = "new";
@@ -108,6 +108,7 @@ function openChat() {
   fitText();
   clearLog();
   setTyping(0);
+  showMenu();
   const { bot, person } = state;
   const fresh = async () => {
     const messages = await listMessages(bot.username, person.id).catch(() => null);
@@ -115,6 +116,22 @@ function openChat() {
   };
   state.stop = follow(bot.username, person.id, (event) => mine === state.opened && happened(event), fresh);
 }
+
+// The bot's menu button. What Telegram says of the person is fresh for an hour only, so it is asked for at the click.
+async function showMenu() {
+  const { bot, person, opened } = state;
+  at("menu").hidden = true;
+  const menu = await menuOf(bot.username, person.id).catch(() => null);
+  if (!menu || opened !== state.opened) return;
+  at("menu").textContent = menu.text;
+  at("menu").hidden = false;
+}
+at("menu").addEventListener("click", () =>
+  attempt(async () => {
+    const menu = await menuOf(state.bot.username, state.person.id);
+    window.open(menu.url, "_blank", "noopener");
+  }),
+);
 
 function clearLog() {
   state.shown.clear();

@@ -149,10 +149,19 @@ class Journal:
         )
         return anew
 
-    def begin_call(self, record: TurnRecord, ledger_row: dict[str, Any]) -> TurnRecord:
-        """Count a further model call, with its ledger row in one transaction, before it is made."""
+    def begin_call(self, record: TurnRecord, ledger_row: dict[str, Any], *reserved: dict[str, Any]) -> TurnRecord:
+        """Count a further model call, with its ledger row in one transaction, before it is made.
+
+        Raises
+        ------
+        Superseded
+            Another attempt has the turn.
+        TransactionRefused
+            A condition of ``reserved``, which stands last in the transaction, did not hold.
+        """
         calls = record.calls + 1
-        self._transact([self._change(record, "SET calls = :calls", {":calls": calls}), ledger_row])
+        change = self._change(record, "SET calls = :calls", {":calls": calls})
+        self._transact([change, ledger_row, *reserved], judged=len(reserved))
         return replace(record, calls=calls)
 
     def add_step(self, record: TurnRecord, step: Step, now: datetime, with_items: list[dict[str, Any]]) -> TurnRecord:
@@ -237,8 +246,11 @@ class Journal:
             "ExpressionAttributeValues": to_item({":attempt": record.attempt, ":while": state}),
         }
 
-    def _transact(self, items: list[dict[str, Any]]) -> None:
+    def _transact(self, items: list[dict[str, Any]], judged: int = 0) -> None:
+        """``judged``: how many items at the end the caller judges by itself when their conditions do not hold."""
         try:
             transact(self._scope.clients.dynamodb, items)
         except TransactionRefused as refused:
+            if judged and refused.among_last(judged):
+                raise
             raise Superseded(f"Turn {self.turn} was changed by another attempt ({refused.failed}).") from None

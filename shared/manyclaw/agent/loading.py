@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from manyclaw.agent.runtime import Runtime
 from manyclaw.agent.skill_tools import names_of
 from manyclaw.agent.tools import tool_names
 from manyclaw.aws import from_item
+from manyclaw.billing import Gate, Limits, Window, Windows, total_key, user_key
 from manyclaw.sessions import Transcript, load_transcript
 from manyclaw.skills import SKILLS_ROW, Index, Installed, skills_of
 from manyclaw.telegram import Pairing, pairing_of
-from manyclaw.tenancy import GatewayConfig, LoadedOverlay, TenantScope, load_gateway_config, load_overlay
+from manyclaw.tenancy import GatewayConfig, Key, LoadedOverlay, TenantScope, load_gateway_config, load_overlay
 
 
 @dataclass(frozen=True)
@@ -25,15 +28,19 @@ class Loaded:
     gateway: GatewayConfig
     overlay: LoadedOverlay
     transcript: Transcript
+    gate: Gate | None
+    """The tenant's limits as this turn meets them; None for a tenant without any."""
     skills: tuple[Installed, ...] = ()
 
 
-def load(runtime: Runtime, scope: TenantScope, conversation: str) -> Loaded:
-    """Three requests at once: tenant and pairing, transcript, overlay (S3, unchanged mostly: 304)."""
+def load(runtime: Runtime, scope: TenantScope, conversation: str, user: str) -> Loaded:
+    """Three requests at once: tenant, pairing and counters; transcript; overlay (S3, unchanged mostly: 304)."""
     pool: ThreadPoolExecutor = runtime.pool
     pool.submit(_import_sdk)
     transcript = pool.submit(load_transcript, scope, conversation)
-    rows = pool.submit(_tenant_rows, scope)
+    today = datetime.now(UTC).date()
+    counters = (total_key(scope, today), user_key(scope, today, user))
+    rows = pool.submit(_tenant_rows, scope, counters)
     gateway = load_gateway_config(runtime.clients, runtime.settings)
 
     def skills() -> Index:
@@ -42,18 +49,21 @@ def load(runtime: Runtime, scope: TenantScope, conversation: str) -> Loaded:
     overlay = load_overlay(scope, gateway, lambda: tool_names() | names_of(skills().skills))
     found = rows.result()
     pairing = found.get("PAIRING#telegram")
+    limits = Limits.of(found.get("META", {}).get("limits"))
+    windows = Windows(*(Window.of(found.get(key.sk)) for key in counters))
     return Loaded(
         status=str(found.get("META", {}).get("status", "")),
         pairing=pairing_of(pairing) if pairing else None,
         gateway=gateway,
         overlay=overlay,
         transcript=transcript.result(),
+        gate=Gate(scope, limits, user, windows, today, sleep=runtime.sleep) if limits else None,
         skills=skills().skills,
     )
 
 
-def _tenant_rows(scope: TenantScope) -> dict[str, dict[str, Any]]:
-    keys = [scope.key(sk).wire() for sk in ("META", "PAIRING#telegram", SKILLS_ROW)]
+def _tenant_rows(scope: TenantScope, more: Iterable[Key]) -> dict[str, dict[str, Any]]:
+    keys = [key.wire() for key in (*map(scope.key, ("META", "PAIRING#telegram", SKILLS_ROW)), *more)]
     wanted: Any = {scope.table: {"Keys": keys, "ConsistentRead": True}}
     items: list[dict[str, Any]] = []
     while wanted:

@@ -7,6 +7,7 @@ bytes before the breakpoint are the same in the next turn, and Anthropic reads t
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -31,6 +32,13 @@ _FILL = 0.85
 
 _AFTER_TRIM = 0.4
 """… how much is left after that."""
+
+
+_TOOL_PROMPT_TOKENS = 800
+"""What the API adds to a prompt with tools at most (it documents 300 to 700 tokens, by model)."""
+
+_OTHER_TOKENIZER = 1.4
+"""How many more tokens the same text can have when the tenant has changed to a model with another tokenizer."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +119,32 @@ def request(frame_: Frame, history: tuple[Message, ...], turn: list[Message], vo
         body["tools"] = [tool.definition() for tool in every_tool()]
         body["tool_choice"] = {"type": "none"}
     return body
+
+
+def longest_prompt(body: dict[str, Any], turn: list[Message], context_tokens: int) -> int:
+    """An upper bound of the tokens of a prompt, for reserving its cost.
+
+    A token is at least one byte of UTF-8, so the request's bytes are one bound. Where the conversation's last call told
+    how many tokens its context had, that number for the history and bytes for all else are mostly a much lower one.
+
+    Parameters
+    ----------
+    turn
+        This turn's messages, which ``context_tokens`` does not count yet.
+    context_tokens
+        The context of the conversation's last turn, its answer included; 0 if there was none.
+    """
+    added = _TOOL_PROMPT_TOKENS if body.get("tools") else 0
+    whole = _bytes(body)
+    if context_tokens:
+        news = [{"role": each.role, "content": each.content} for each in turn]
+        known = int(context_tokens * _OTHER_TOKENIZER) + _bytes([body["system"], body.get("tools", []), news])
+        whole = min(whole, known)
+    return whole + added
+
+
+def _bytes(value: Any) -> int:
+    return len(json.dumps(value, ensure_ascii=False).encode())
 
 
 def _holds_tools(messages: list[dict[str, Any]]) -> bool:

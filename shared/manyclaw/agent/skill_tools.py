@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from manyclaw.agent.runtime import Runtime
 from manyclaw.agent.tools import Tool, ToolContext, allowed, tool_names
 from manyclaw.errors import BadInput, Unavailable
 from manyclaw.skills import CALL_SECONDS, READ_SKILL, Caller, Installed, ToolFailed, load_bundle, load_index
 from manyclaw.tenancy import TenantScope
+
+if TYPE_CHECKING:
+    from manyclaw.agent.runtime import Runtime
 
 _INTRODUCTION = (
     "You have these skills. Before you use one for the first time in a conversation, read its instructions with the "

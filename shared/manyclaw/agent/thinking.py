@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -20,14 +19,15 @@ from manyclaw.agent.model import (
     PromptTooLong,
     ask,
 )
-from manyclaw.agent.prompt import Frame, fit, frame, request, user_content
+from manyclaw.agent.prompt import Frame, fit, frame, longest_prompt, request, user_content
 from manyclaw.agent.runtime import Runtime
 from manyclaw.agent.skill_tools import offered, skills_paragraph
+from manyclaw.agent.spending import Spending
 from manyclaw.agent.texts import text
 from manyclaw.agent.tools import ToolContext, run_tool
-from manyclaw.aws import TransactionRefused, transact
-from manyclaw.billing import Call, Settlement, begin, refuse, settle
-from manyclaw.errors import Misconfigured, Superseded, Unavailable
+from manyclaw.aws import TransactionRefused
+from manyclaw.billing import Call, Settlement
+from manyclaw.errors import Misconfigured, Unavailable
 from manyclaw.logs import fields
 from manyclaw.sessions import Message, Transcript, append, index_row
 from manyclaw.telegram import IncomingMessage, split_message
@@ -71,6 +71,7 @@ class Thinking:
         self._message = message
         self._seconds_left = seconds_left
         self._facts = facts
+        self._spending = Spending(scope, loaded, seconds_left)
         self._record: TurnRecord | None = None
         self._transcript = loaded.transcript
         self._language = loaded.overlay.overlay.language_for(loaded.gateway)
@@ -82,6 +83,8 @@ class Thinking:
         ------
         TransactionRefused
             The turn was claimed before; come again with its ``record``.
+        OverLimit
+            The next call does not fit into the tenant's limits.
         Unavailable, ModelBusy, ModelInterrupted
             Not now; everything settled so far is in the journal.
         """
@@ -104,12 +107,16 @@ class Thinking:
                 if self._shorten(error):
                     continue
                 return self._journal.commit_answer(self._mine(), [text("failed", self._language)], [])
-            settled = settle(self._scope, call, self._settlement(stable, call, answer), datetime.now(UTC))
-            with self._settled_anyway(settled):
+            with self._spending.settled(call, self._settlement(stable, call, answer)) as settled:
                 if answer.stop_reason != "tool_use" or not answer.tool_uses:
                     return self._commit(said, answer, settled)
                 step = Step("assistant", answer.content)
                 self._record = self._journal.add_step(self._mine(), step, datetime.now(UTC), settled)
+
+    @property
+    def record(self) -> TurnRecord | None:
+        """The turn as this attempt last wrote it; None before it was claimed."""
+        return self._record
 
     def _mine(self) -> TurnRecord:
         assert self._record is not None
@@ -154,15 +161,15 @@ class Thinking:
         for pause in (*_PAUSES, None):
             if self._seconds_left() < needed:
                 if call is not None:
-                    refuse(self._scope, call, "busy until there was no time left")
+                    self._spending.refuse(call, "busy until there was no time left")
                 raise Unavailable("There is too little time left for another model call.", retry_after=1)
-            call = call or self._begin(stable)
+            call = call or self._begin(stable, body, said)
             try:
                 return call, ask(self._runtime.settings.anthropic_base_url, key, body, self._seconds_left)
             except ModelBusy as error:
                 wait = max(pause or 0.0, error.retry_after or 0.0)
                 if pause is None or wait > _PATIENCE:
-                    refuse(self._scope, call, str(error))
+                    self._spending.refuse(call, str(error))
                     raise
                 self._runtime.sleep(wait)
             except ModelInterrupted:
@@ -171,28 +178,32 @@ class Thinking:
                 call = None
                 self._runtime.sleep(pause)
             except (ModelRefused, Misconfigured) as error:
-                refuse(self._scope, call, str(error))
+                self._spending.refuse(call, str(error))
                 if isinstance(error, Misconfigured):
                     self._runtime.forget_key()
                 raise
         raise AssertionError("unreachable")
 
-    def _begin(self, stable: Frame) -> Call:
+    def _begin(self, stable: Frame, body: dict[str, Any], said: list[Message]) -> Call:
         call = Call(
             turn=self._journal.turn,
             number=(self._record.calls if self._record else 0) + 1,
             model=stable.model,
-            user=str(self._message.sender_id or self._message.chat_id),
+            user=self._message.user,
             source="chat",
             began_at=datetime.now(UTC),
         )
-        row = begin(self._scope, call)
-        if self._record is None:
-            first = first_words(self._scope, self._journal, self._transcript, self._message, call.began_at)
-            self._record = self._journal.claim(call.began_at, [row, *first], calls=1)
-        else:
-            self._record = self._journal.begin_call(self._record, row)
-        return call
+
+        def write(items: list[dict[str, Any]]) -> None:
+            if self._record is None:
+                first = first_words(self._scope, self._journal, self._transcript, self._message, call.began_at)
+                self._record = self._journal.claim(call.began_at, [*first, *items], calls=1)
+            else:
+                self._record = self._journal.begin_call(self._record, *items)
+
+        return self._spending.begin(
+            call, stable, lambda: longest_prompt(body, said, self._transcript.context_tokens), write
+        )
 
     def _settlement(self, stable: Frame, call: Call, answer: Answer) -> Settlement:
         self._facts["calls"] = call.number
@@ -205,16 +216,6 @@ class Thinking:
             stop_reason=answer.stop_reason,
             tool_calls=len(answer.tool_uses),
         )
-
-    @contextmanager
-    def _settled_anyway(self, settled: list[dict[str, Any]]) -> Iterator[None]:
-        """If the turn turns out to be no longer ours, what the call cost is settled all the same."""
-        try:
-            yield
-        except Superseded:
-            with suppress(TransactionRefused):
-                transact(self._scope.clients.dynamodb, settled)
-            raise
 
     def _commit(self, said: list[Message], answer: Answer, settled: list[dict[str, Any]]) -> TurnRecord:
         """Commit the reply. A refusal is not kept: with it in the history, the model would go on refusing."""

@@ -14,12 +14,14 @@ from datetime import UTC, datetime
 from manyclaw.agent.delivery import BotTokenRefused, deliver
 from manyclaw.agent.envelope import Envelope
 from manyclaw.agent.journal import Journal, TurnRecord
+from manyclaw.agent.limits import answer_over_limit, warn_owners
 from manyclaw.agent.loading import Loaded, load
 from manyclaw.agent.pulse import Pulse
 from manyclaw.agent.runtime import Runtime
 from manyclaw.agent.texts import text
 from manyclaw.agent.thinking import Thinking, first_words
 from manyclaw.aws import TransactionRefused, error_code, is_aws_error
+from manyclaw.billing import OverLimit
 from manyclaw.errors import ManyclawError, Misconfigured, RetryableError
 from manyclaw.logs import fields
 from manyclaw.telegram import Bot, IncomingMessage, read_message, split_message
@@ -82,6 +84,7 @@ class _Turn:
         self._envelope = attempt.envelope
         self._pulse = pulse
         self._facts = facts
+        self._over: OverLimit | None = None
 
     def run(self) -> Outcome:
         message = read_message(self._envelope.update)
@@ -92,7 +95,7 @@ class _Turn:
         record = journal.resume() if self._attempt.receives > 1 else None
         if record is not None and record.state in CLOSED:
             return _closed(record)
-        loaded = load(self._runtime, scope, message.conversation)
+        loaded = load(self._runtime, scope, message.conversation, message.user)
         ignored = self._ignored(loaded, message)
         if ignored or loaded.pairing is None:
             return Outcome(f"ignored: {ignored}")
@@ -111,6 +114,8 @@ class _Turn:
         except BotTokenRefused:
             self._runtime.forget_bot(scope, loaded.pairing)
             raise
+        if loaded.gate:
+            warn_owners(scope, loaded.gate, loaded, bot, self._over)
         return Outcome("given up", 0) if record.gave_up else Outcome("delivered", facts={"parts": len(record.parts)})
 
     def _known(self, journal: Journal) -> TurnRecord:
@@ -158,7 +163,12 @@ class _Turn:
         assert loaded.pairing is not None
         self._pulse.type_in(bot, message.chat_id, message.thread_id)
         thinking = Thinking(self._runtime, scope, journal, loaded, message, self._attempt.seconds_left, self._facts)
-        return thinking.run(record, loaded.pairing.username)
+        try:
+            return thinking.run(record, loaded.pairing.username)
+        except OverLimit as over:
+            self._over = over
+            self._facts["over"] = over.quota
+            return answer_over_limit(scope, journal, thinking.record, loaded, message, over)
 
     def _commit_plain(
         self,

@@ -5,26 +5,33 @@ counters and journals the answer. A call that the API definitely turned down bec
 nothing. One that began and never settled stays ``begun``, for everyone to see: the model may have served it or not,
 and only Anthropic's bill can tell.
 
-Rows lie in ``{tenant}#LEDGER#{day}``, counters in ``{tenant}#USAGE`` as ``DAY#{day}#{model}``; days are UTC and are
-the day on which the call began.
+Rows lie in ``{tenant}#LEDGER#{day}``, counters in ``{tenant}#USAGE`` (``manyclaw.billing.counters``); days are UTC and
+are the day on which the call began.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from manyclaw.aws import error_code, from_item, pages, to_item
-from manyclaw.billing.usage import TOKEN_ATTRIBUTES, Tokens
+from manyclaw.aws import TransactionRefused, from_item, pages, to_item, transact
+from manyclaw.billing.counters import Usage, add_to, source_key, tokens_of, total_key, user_key
+from manyclaw.billing.usage import Tokens
+from manyclaw.billing.windows import Hold
 from manyclaw.tenancy import Key, Rates, TenantScope
 
 
 @dataclass(frozen=True)
 class Call:
-    """A model call that is about to be made. ``number`` counts within the turn, from 1, over all its attempts."""
+    """A model call that is about to be made.
+
+    ``number`` counts within the turn, from 1, over all its attempts; ``hold`` is what the call has reserved, if the
+    tenant has daily limits.
+    """
 
     turn: str
     number: int
@@ -32,6 +39,7 @@ class Call:
     user: str
     source: str
     began_at: datetime
+    hold: Hold | None = None
 
     @property
     def day(self) -> date:
@@ -54,6 +62,10 @@ class Settlement:
     @property
     def cost(self) -> Decimal:
         return self.tokens.cost(self.rates)
+
+    @property
+    def usage(self) -> Usage:
+        return Usage(1, self.tool_calls, self.tokens, self.cost)
 
 
 def begin(scope: TenantScope, call: Call) -> dict[str, Any]:
@@ -87,7 +99,6 @@ def settle(scope: TenantScope, call: Call, done: Settlement, now: datetime) -> l
         "rates_version": done.rates.version,
         "cost_usd": done.cost,
     }
-    added = {"requests": 1, **done.tokens.as_attributes(), "tool_calls": done.tool_calls, "cost_usd": done.cost}
     return [
         {
             "Update": {
@@ -99,84 +110,54 @@ def settle(scope: TenantScope, call: Call, done: Settlement, now: datetime) -> l
                 "ExpressionAttributeValues": to_item({**{f":{k}": v for k, v in values.items()}, ":begun": "begun"}),
             }
         },
-        {
-            "Update": {
-                "TableName": scope.table,
-                "Key": scope.part("USAGE", f"DAY#{call.day}#{call.model}").wire(),
-                "UpdateExpression": "ADD "
-                + ", ".join(f"#{name} :{name}" for name in added)
-                + " SET #day = :day, #model = :model",
-                "ExpressionAttributeNames": {
-                    **{f"#{name}": name for name in added},
-                    "#day": "day",
-                    "#model": "model",
-                },
-                "ExpressionAttributeValues": to_item(
-                    {**{f":{k}": v for k, v in added.items()}, ":day": str(call.day), ":model": call.model}
-                ),
-            }
-        },
+        *_count(scope, call, done),
     ]
+
+
+def _count(scope: TenantScope, call: Call, done: Settlement) -> list[dict[str, Any]]:
+    """The counters' share of a settlement."""
+    usage = done.usage
+    names = {"day": str(call.day), "model": call.model, "source": call.source}
+    return [
+        {"Update": add_to(scope, source_key(scope, call.day, call.model, call.source), usage, names)},
+        {"Update": _spend(scope, user_key(scope, call.day, call.user), usage, call.hold)},
+        {"Update": _spend(scope, total_key(scope, call.day), usage, call.hold)},
+    ]
+
+
+def _spend(scope: TenantScope, key: Key, usage: Usage, hold: Hold | None) -> dict[str, Any]:
+    """Add ``usage`` to a counter that limits are held against; it takes the place of what was reserved for it."""
+    tokens, usd = usage.tokens.total, usage.cost_usd
+    if hold is None:
+        return add_to(scope, key, usage, taken_tokens=tokens, taken_usd=usd)
+    update = add_to(scope, key, usage, taken_tokens=tokens - hold.tokens, taken_usd=usd - hold.usd)
+    update["UpdateExpression"] += " REMOVE #hold"
+    update["ConditionExpression"] = "#hold.#n = :n"
+    update["ExpressionAttributeNames"] |= {"#hold": hold.attribute, "#n": "n"}
+    update["ExpressionAttributeValues"] |= to_item({":n": hold.number})
+    return update
 
 
 def refuse(scope: TenantScope, call: Call, reason: str) -> None:
     """The API definitely turned the call down before serving it: it cost nothing, and the row says why."""
-    from botocore.exceptions import ClientError
-
+    row = {
+        "TableName": scope.table,
+        "Key": call.key(scope).wire(),
+        "UpdateExpression": "SET #state = :refused, reason = :reason",
+        "ConditionExpression": "#state = :begun",
+        "ExpressionAttributeNames": {"#state": "state"},
+        "ExpressionAttributeValues": to_item({":refused": "refused", ":begun": "begun", ":reason": reason[:300]}),
+    }
+    items = [{"Update": row}]
+    if call.hold:
+        held_in = (user_key(scope, call.day, call.user), total_key(scope, call.day))
+        items += [{"Update": _spend(scope, key, Usage(), call.hold)} for key in held_in]
     try:
-        scope.clients.dynamodb.update_item(
-            TableName=scope.table,
-            Key=call.key(scope).wire(),
-            UpdateExpression="SET #state = :refused, reason = :reason",
-            ConditionExpression="#state = :begun",
-            ExpressionAttributeNames={"#state": "state"},
-            ExpressionAttributeValues=to_item({":refused": "refused", ":begun": "begun", ":reason": reason[:300]}),
-        )
-    except ClientError as error:
-        if error_code(error) != "ConditionalCheckFailedException":
-            raise
-
-
-@dataclass(frozen=True)
-class DayUsage:
-    """One tenant's use of one model on one UTC day: settled calls, tokens by class, USD."""
-
-    day: date
-    model: str
-    requests: int
-    tool_calls: int
-    tokens: Tokens
-    cost_usd: Decimal
-
-
-def usage_by_day(scope: TenantScope, first: date, last: date) -> list[DayUsage]:
-    """The day counters from ``first`` to ``last``, both included, by day and model."""
-    rows = pages(
-        scope.clients.dynamodb.query,
-        "Items",
-        TableName=scope.table,
-        KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
-        ExpressionAttributeValues=to_item(
-            {":pk": scope.part("USAGE", "").pk, ":first": f"DAY#{first}", ":last": f"DAY#{last}#~"}
-        ),
-        ConsistentRead=True,
-    )
-    return [_day_usage(from_item(row)) for row in rows]
-
-
-def _day_usage(row: dict[str, Any]) -> DayUsage:
-    return DayUsage(
-        day=date.fromisoformat(row["day"]),
-        model=row["model"],
-        requests=int(row.get("requests", 0)),
-        tool_calls=int(row.get("tool_calls", 0)),
-        tokens=_tokens(row),
-        cost_usd=Decimal(row.get("cost_usd", 0)),
-    )
-
-
-def _tokens(row: dict[str, Any]) -> Tokens:
-    return Tokens(**{name.removesuffix("_tokens"): int(row.get(name, 0)) for name in TOKEN_ATTRIBUTES})
+        transact(scope.clients.dynamodb, items)
+    except TransactionRefused as refused:
+        if 0 not in refused.failed:  # the reservation expired and was released by another
+            with suppress(TransactionRefused):
+                transact(scope.clients.dynamodb, items[:1])
 
 
 @dataclass(frozen=True)
@@ -217,7 +198,7 @@ def ledger_rows(scope: TenantScope, first: date, last: date) -> Iterator[LedgerR
                 user=row["user"],
                 source=row["source"],
                 began_at=row["began_at"],
-                tokens=_tokens(row),
+                tokens=tokens_of(row),
                 tool_calls=int(row.get("tool_calls", 0)),
                 request_id=row.get("request_id", ""),
                 cost_usd=Decimal(row.get("cost_usd", 0)),

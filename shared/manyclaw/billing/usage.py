@@ -39,6 +39,14 @@ class Tokens:
             cache_write_1h=hour,
         )
 
+    def __add__(self, other: Tokens) -> Tokens:
+        return Tokens(**{each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(self)})
+
+    @property
+    def total(self) -> int:
+        """All five classes together: what a limit in tokens counts."""
+        return self.prompt + self.output
+
     @property
     def prompt(self) -> int:
         """The whole prompt's tokens, cached or not: the context that the call used before its answer."""
@@ -49,9 +57,10 @@ class Tokens:
         return {f"{each.name}_tokens": getattr(self, each.name) for each in fields(self)}
 
     def cost(self, rates: Rates) -> Decimal:
-        """In USD at ``rates``, exact: nothing is rounded."""
+        """In USD at ``rates``, in the band of this prompt's length; exact: nothing is rounded."""
+        prices = rates.for_prompt(self.prompt)
         return (
-            sum((getattr(self, each.name) * getattr(rates, each.name) for each in fields(self)), Decimal(0)) / _MILLION
+            sum((getattr(self, each.name) * getattr(prices, each.name) for each in fields(self)), Decimal(0)) / _MILLION
         )
 
 

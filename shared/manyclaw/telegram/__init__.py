@@ -8,7 +8,11 @@ if TYPE_CHECKING:
     from manyclaw.telegram.bot import Bot as Bot
     from manyclaw.telegram.bot import TelegramRefused as TelegramRefused
     from manyclaw.telegram.bot import TelegramUnavailable as TelegramUnavailable
+    from manyclaw.telegram.init_data import WebAppUser as WebAppUser
+    from manyclaw.telegram.init_data import verify_init_data as verify_init_data
     from manyclaw.telegram.intake import Intake as Intake
+    from manyclaw.telegram.menu_button import dashboard_address as dashboard_address
+    from manyclaw.telegram.menu_button import offer_dashboard as offer_dashboard
     from manyclaw.telegram.pairing import Pairing as Pairing
     from manyclaw.telegram.pairing import load_pairing as load_pairing
     from manyclaw.telegram.pairing import open_bot as open_bot
@@ -38,9 +42,12 @@ else:
             "Relayed": "relay",
             "TelegramRefused": "bot",
             "TelegramUnavailable": "bot",
+            "WebAppUser": "init_data",
             "channel_status": "pairing_status",
+            "dashboard_address": "menu_button",
             "is_public": "webhook_calls",
             "load_pairing": "pairing",
+            "offer_dashboard": "menu_button",
             "open_bot": "pairing",
             "pair": "pairing",
             "pairing_of": "pairing",
@@ -48,6 +55,7 @@ else:
             "relay_pairings": "relay",
             "split_message": "split",
             "unpair": "pairing",
+            "verify_init_data": "init_data",
             "webhook_address": "pairing",
         },
     )

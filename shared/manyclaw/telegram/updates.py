@@ -99,6 +99,11 @@ class IncomingMessage:
     reply_to_id: int | None
 
     @property
+    def user(self) -> str:
+        """Whose use this is: the sender's id, or the chat's where a message names no sender."""
+        return str(self.sender_id or self.chat_id)
+
+    @property
     def is_private(self) -> bool:
         return self.chat_type == "private"
 

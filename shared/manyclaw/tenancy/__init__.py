@@ -13,12 +13,16 @@ if TYPE_CHECKING:
     from manyclaw.tenancy.gateway import GatewayConfig as GatewayConfig
     from manyclaw.tenancy.gateway import ModelInfo as ModelInfo
     from manyclaw.tenancy.gateway import Rates as Rates
+    from manyclaw.tenancy.gateway import parse_gateway_config as parse_gateway_config
     from manyclaw.tenancy.gateway_store import load_gateway_config as load_gateway_config
     from manyclaw.tenancy.gateway_store import read_gateway_config as read_gateway_config
     from manyclaw.tenancy.gateway_store import save_gateway_config as save_gateway_config
+    from manyclaw.tenancy.gateway_table import ACCESS_PARTITION as ACCESS_PARTITION
     from manyclaw.tenancy.gateway_table import GatewayTable as GatewayTable
+    from manyclaw.tenancy.gateway_table import held as held
     from manyclaw.tenancy.ids import TenantId as TenantId
     from manyclaw.tenancy.ids import tenant_id as tenant_id
+    from manyclaw.tenancy.objects import StoredText as StoredText
     from manyclaw.tenancy.objects import read_text as read_text
     from manyclaw.tenancy.objects import write_text as write_text
     from manyclaw.tenancy.overlay import Overlay as Overlay
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from manyclaw.tenancy.overlay_store import LoadedOverlay as LoadedOverlay
     from manyclaw.tenancy.overlay_store import load_overlay as load_overlay
     from manyclaw.tenancy.overlay_store import read_overlay as read_overlay
+    from manyclaw.tenancy.overlay_store import replace_overlay as replace_overlay
     from manyclaw.tenancy.overlay_store import save_overlay as save_overlay
     from manyclaw.tenancy.registry import Registry as Registry
     from manyclaw.tenancy.registry import Tenant as Tenant
@@ -45,6 +50,7 @@ else:
     __getattr__ = lazy(
         __name__,
         {
+            "ACCESS_PARTITION": "gateway_table",
             "TELEGRAM_TOKEN": "secrets",
             "TELEGRAM_WEBHOOK_SECRET": "secrets",
             "ErasureReport": "erasure",
@@ -59,6 +65,7 @@ else:
             "Rates": "gateway",
             "Registry": "registry",
             "ScopeFactory": "scope",
+            "StoredText": "objects",
             "Tenant": "registry",
             "TenantId": "ids",
             "TenantPage": "registry",
@@ -67,13 +74,16 @@ else:
             "delete_secret": "secrets",
             "erase": "erasure",
             "get_secret": "secrets",
+            "held": "gateway_table",
             "load_gateway_config": "gateway_store",
             "load_overlay": "overlay_store",
             "parse": "documents",
+            "parse_gateway_config": "gateway",
             "parse_overlay": "overlay",
             "put_secret": "secrets",
             "read_gateway_config": "gateway_store",
             "read_overlay": "overlay_store",
+            "replace_overlay": "overlay_store",
             "read_text": "objects",
             "save_gateway_config": "gateway_store",
             "save_overlay": "overlay_store",

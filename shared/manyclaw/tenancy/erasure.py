@@ -84,7 +84,7 @@ def erase(
     _objects(scope, report)
     _conversations(scope, report)
     _own_rows(scope, report)
-    report.kept_usage_rows = len(_rows(scope, scope.part("USAGE", "").pk))
+    report.kept_usage_rows = len(_rows(scope, scope.part("USAGE", "").pk, "DAY#"))
     if not dry_run:
         registry.table.delete(f"WEBHOOK#{found}")
         registry.forget(found)

@@ -21,15 +21,42 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Rates(_Strict):
-    """What a model's tokens cost from a day (UTC) on, in USD per million tokens of each class."""
+class Prices(_Strict):
+    """USD per million tokens of each class."""
 
-    from_: date = Field(alias="from")
     input: UsdPerMillion
     output: UsdPerMillion
     cache_read: UsdPerMillion
     cache_write_5m: UsdPerMillion
     cache_write_1h: UsdPerMillion
+
+
+class LongPromptPrices(Prices):
+    """The prices of a call whose prompt, cached tokens included, is longer than ``above_prompt_tokens``.
+
+    They hold for every token of that call, its output too (Claude Haiku 5.5 is priced so above 100,000 tokens).
+    """
+
+    above_prompt_tokens: int = Field(ge=1)
+
+
+class Rates(Prices):
+    """What a model's tokens cost from a day (UTC) on; ``long_prompts`` are further bands, where a model has any."""
+
+    from_: date = Field(alias="from")
+    long_prompts: tuple[LongPromptPrices, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_price_a_band(self) -> Rates:
+        bounds = [band.above_prompt_tokens for band in self.long_prompts]
+        if len(set(bounds)) != len(bounds):
+            raise ValueError("two bands begin at the same prompt length")
+        return self
+
+    def for_prompt(self, tokens: int) -> Prices:
+        """The prices of a call whose whole prompt has this many tokens."""
+        passed = [band for band in self.long_prompts if tokens > band.above_prompt_tokens]
+        return max(passed, key=lambda band: band.above_prompt_tokens) if passed else self
 
     @property
     def version(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -88,6 +89,9 @@ def check_overlay(text: str | bytes, gateway: GatewayConfig, tools: frozenset[st
     if overlay.model and overlay.model not in gateway.models:
         known = ", ".join(sorted(gateway.models))
         message = f"{overlay.model!r} is not a model of this gateway (models: {known})"
+        problems.append(Problem(line_of(overlay.model), "model", message))
+    elif overlay.model and gateway.models[overlay.model].rates_on(datetime.now(UTC).date()) is None:
+        message = f"{overlay.model!r} has no price yet; the operator has to give it one"
         problems.append(Problem(line_of(overlay.model), "model", message))
     for tool in overlay.allowed_tools:
         if tool not in tools:

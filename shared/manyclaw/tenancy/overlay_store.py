@@ -175,11 +175,26 @@ def save_overlay(
     Conflict
         Somebody else has written it meanwhile.
     """
+    return replace_overlay(scope, text, gateway, tools, if_match=if_match).changed
+
+
+@dataclass(frozen=True)
+class SavedOverlay:
+    """What a save did: whether the file changed, and the ETag that it has now."""
+
+    changed: bool
+    etag: str
+
+
+def replace_overlay(
+    scope: TenantScope, text: str, gateway: GatewayConfig, tools: frozenset[str], *, if_match: str | None = None
+) -> SavedOverlay:
+    """As :func:`save_overlay`, for one who goes on with the new ETag."""
     check_overlay(text, gateway, tools)
     stored = read_overlay(scope)
     if stored and stored.data == text.encode():
-        return False
+        return SavedOverlay(False, stored.etag)
     present = stored.etag if stored else ""
     etag = present if if_match is None else if_match
-    write_text(scope.clients.s3, scope.bucket, scope.object_key(OVERLAY_PATH), text, etag=etag)
-    return True
+    written = write_text(scope.clients.s3, scope.bucket, scope.object_key(OVERLAY_PATH), text, etag=etag)
+    return SavedOverlay(True, written)

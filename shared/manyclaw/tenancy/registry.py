@@ -28,6 +28,7 @@ DELETING = "deleting"
 
 META = "META"
 _TENANT = "TENANT#"
+_BILLING = "BILLING#"
 
 
 def utc_now() -> str:
@@ -92,7 +93,9 @@ class Registry:
             self._must_be_unfinished(checked, scope)
         if prepare:
             prepare(scope)
+        limits = (self.table.get(_BILLING + checked) or {}).get("limits")
         item = {"pk": scope.key(META).pk, "sk": META, "status": ACTIVE, "created_at": now, "updated_at": now}
+        item |= {"limits": limits} if limits else {}
         held(
             scope.clients.dynamodb.put_item,
             TableName=scope.table,
@@ -156,7 +159,8 @@ class Registry:
         self.table.set_status(_TENANT + tenant, DELETING, now, even_deleting=True)
 
     def forget(self, tenant: TenantId) -> None:
-        """The last step of a deletion: the registry's row."""
+        """The last step of a deletion: the registry's row. The billing row stays, so the last invoice is written."""
+        self.table.merge(_BILLING + tenant, {"tenant": tenant, "deleted_at": utc_now()})
         self.table.delete(_TENANT + tenant)
 
     def _changeable(self, tenant: str) -> Tenant:

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from aiohttp import FormData
@@ -14,6 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from local.telegram.app import create_app
 from local.telegram.text import outgoing, typed_entities
+from manyclaw.telegram import verify_init_data
 
 ANN = 1001
 
@@ -359,3 +362,25 @@ async def event(stream: Any) -> Any:
     while not line.startswith(b"data: "):
         line = await stream.content.readline()
     return json.loads(line.removeprefix(b"data: "))
+
+
+async def _menu(sim: Sim, person: int) -> Any:
+    return (await sim.look(f"/chat/api/menu?bot=acme_bot&person={person}"))["menu"]
+
+
+def test_a_menu_button_opens_a_mini_app_that_knows_who_opened_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with simulator(tmp_path) as sim:
+            button = {"type": "web_app", "text": "Dashboard", "web_app": {"url": "https://door.example/app"}}
+            assert await _menu(sim, ANN) is None
+            assert (await sim.call("setChatMenuButton", chat_id=ANN, menu_button=button))[0] == 200
+            assert await _menu(sim, 1002) is None, "the button is Ann's alone"
+            url = (await _menu(sim, ANN))["url"]
+            told = dict(parse_qsl(url.partition("#")[2]))
+            assert verify_init_data(told["tgWebAppData"], sim.token, time.time()).id == ANN
+            missing = await sim.refusal("setChatMenuButton", chat_id=99, menu_button=button)
+            assert missing == (400, "Bad Request: chat not found")
+            wrong = await sim.refusal("setChatMenuButton", menu_button={"type": "web_app", "text": "x"})
+            assert wrong[0] == 400
+
+    asyncio.run(scenario())

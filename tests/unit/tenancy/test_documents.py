@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -93,9 +94,12 @@ def test_the_seeds_prices_are_anthropics() -> None:
         "claude-opus-4-7": "5 25 6.25 10 0.50",
         "claude-sonnet-4-6": "3 15 3.75 6 0.30",
         "claude-haiku-4-5": "1 5 1.25 2 0.10",
+        "claude-opus-5-5": "4 20 5 8 0.20",
+        "claude-sonnet-5-5": "2 10 2.50 4 0.10",
+        "claude-haiku-5-5": "0.10 0.50 0.125 0.20 0.01",
     }
     assert known.keys() == GATEWAY.models.keys()
     for model, prices in known.items():
-        (rates,) = GATEWAY.models[model].rates
+        rates = GATEWAY.rates(model, date(2026, 11, 22))
         found = (rates.input, rates.output, rates.cache_write_5m, rates.cache_write_1h, rates.cache_read)
         assert found == tuple(map(Decimal, prices.split())), model
