@@ -142,6 +142,7 @@ PROBES: dict[str, list[Probe]] = {
 
 OWN_ROLE = {
     "assume_role": "opens a session: the one thing that a function's own role may do about tenants",
+    "invoke": "calls the function that runs tenants' own code, which has no rights and is told the tenant",
     "change_message_visibility": "the queue's message, which is nobody's data but the function's work",
 }
 """What a function or the operator asks with their own rights; nothing of it touches a tenant's data."""
@@ -157,6 +158,7 @@ NEVER = {
     "send_message": lambda mine: mine.clients.sqs.send_message(
         QueueUrl="http://localhost/000000000000/manyclaw-inbound.fifo", MessageBody="{}", MessageGroupId="x"
     ),
+    "invoke": lambda mine: mine.clients.get("lambda").invoke(FunctionName="manyclaw-skills", Payload=b"{}"),
     "assume_role": lambda mine: mine.clients.sts.assume_role(
         RoleArn="arn:aws:iam::000000000000:role/manyclaw-tenant", RoleSessionName="escape"
     ),

@@ -136,15 +136,16 @@ def _field(argument: ast.arg, default: ast.expr | None, described: str) -> Any:
     if argument.annotation is None:
         raise _Wrong(argument, f"the parameter {argument.arg} needs a type: {_TYPES}")
     kind = _type(argument.annotation)
-    about = Field(description=described or None)
+    if described:
+        kind = Annotated[kind, Field(description=described)]
     if default is None:
-        return (Annotated[kind, about], ...)
+        return (kind, ...)
     try:
         value = ast.literal_eval(default)
         json.dumps(value)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         raise _Wrong(default, f"the default of {argument.arg} must be a plain value") from None
-    return (Annotated[kind, about], value)
+    return (kind, value)
 
 
 def _type(node: ast.expr) -> Any:
