@@ -23,6 +23,8 @@ _PR_SET_DUMPABLE = 4
 _KEEPER_SECONDS = 10.0
 """What the keeper may take beside the call's own time."""
 
+_ROOM_FOR_NOTE = 60
+
 _MOST_CODE = 2 * 1024 * 1024
 _MOST_CODE_FILES = 200
 
@@ -176,7 +178,10 @@ def _head(path: Path, most: int) -> str:
 
 
 def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[:most]}\n[cut: {most} of {len(text)} characters]"
+    if len(text) <= most:
+        return text
+    kept = most - _ROOM_FOR_NOTE
+    return f"{text[:kept]}\n[cut: {kept} of {len(text)} characters]"
 
 
 def _megabytes(size: int) -> str:

@@ -17,6 +17,9 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+_MOST = 1_000_000
+"""Characters of a result that leave this process; the caller cuts it further, with a note."""
+
 
 def main() -> None:
     """Run the call and write its result."""
@@ -27,7 +30,7 @@ def main() -> None:
     sys.path[:0] = [skill, library]
     os.chdir(scratch)
     try:
-        answer = {"text": _text(_run(call, scratch))}
+        answer = {"text": _text(_run(call, scratch))[:_MOST]}
     except BaseException as error:
         answer = {"error": _explain(error, skill)}
     with contextlib.suppress(OSError, ValueError):

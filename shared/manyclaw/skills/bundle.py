@@ -15,7 +15,7 @@ from manyclaw.skills.schema import TOOLS_FILE, ToolSource, read_tools
 
 MAX_BYTES = 1024 * 1024
 MAX_FILES = 100
-MAX_READ = 20_000
+MAX_READ = 19_900
 """Characters of a file that the model is shown at once."""
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)

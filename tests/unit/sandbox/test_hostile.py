@@ -110,7 +110,7 @@ def test_links_do_not_come_back_and_too_much_is_refused(tmp_path: Path) -> None:
 
 def test_results_and_prints_are_cut_with_a_note() -> None:
     ended = _run("print('p' * 100_000); return 'x' * 100_000")
-    assert ended.text.endswith("[cut: 20000 of 100000 characters]")
+    assert ended.text.endswith("[cut: 19940 of 100000 characters]")
     assert len(ended.log) == SMALL.log
 
 
