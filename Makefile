@@ -3,10 +3,10 @@
 PY := .venv/bin/python
 SAM := SAM_CLI_TELEMETRY=0 .tools/sam/bin/sam
 
-.PHONY: help setup dev up down demo test lint types unit integration bench build validate fmt pins clean
+.PHONY: help setup dev up down demo test lint types unit integration bench bench-memory build validate fmt pins clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Find or install Python 3.13 and uv, and make the environments (only what changed)
 	@python3 local/bootstrap.py
@@ -40,6 +40,9 @@ integration: setup ## Tests against a freshly started stack, and in Chromium
 
 bench: setup ## Measure the stack from outside, beside its peers
 	@$(PY) -m bench
+
+bench-memory: setup ## Measure memory; LOCOMO="FILE ..." adds recall on files of LoCoMo's format
+	@$(PY) -m bench.memory $(if $(LOCOMO),--locomo $(LOCOMO))
 
 build: setup ## sam build
 	@$(PY) -m local.check build

@@ -187,6 +187,8 @@ def _settings(stack: str, region: str, outputs: Mapping[str, str], telegram: str
             telegram_api_url=telegram,
             anthropic_base_url=anthropic.rstrip("/"),
             skills_function=outputs.get("SkillsFunctionName", ""),
+            memory_queue_url=outputs.get("MemoryQueueUrl", ""),
+            memory_function=outputs.get("MemoryFunctionName", ""),
         )
     except KeyError as error:
         raise Misconfigured(f"The stack {stack} has no output {error}.", hint="Deploy this version of it.") from None

@@ -46,6 +46,19 @@ def _session() -> Session:
 _create_lock = Lock()
 
 
+@dataclass(frozen=True)
+class _Patience:
+    """How long a client waits for an answer, and how often it tries in all."""
+
+    connect_seconds: float
+    read_seconds: float
+    tries: int
+
+
+_PATIENT = _Patience(3, 10, 4)
+_HASTY = _Patience(1, 2, 2)
+
+
 class Clients:
     """The AWS clients for one set of credentials, each made at its first use.
 
@@ -68,7 +81,7 @@ class Clients:
         self._credentials = credentials
         self._endpoint = endpoint
         self._profile = profile
-        self._made: dict[str, Any] = {}
+        self._made: dict[tuple[str, _Patience], Any] = {}
 
     def __repr__(self) -> str:
         return f"Clients(region={self._region!r})"
@@ -78,21 +91,18 @@ class Clients:
 
         A ``hasty`` one gives up within about four seconds, for calls that are worthless when late.
         """
-        name = f"{service}, hasty" if hasty else service
-        client = self._made.get(name)
-        if client is None:
-            with _create_lock:
-                client = self._made.get(name) or self._create(service, hasty)
-                self._made[name] = client
-        return client
+        return self._client(service, _HASTY if hasty else _PATIENT)
 
     def impatient(self, service: str, seconds: float) -> Any:
-        """A client of ``service`` that waits ``seconds`` for an answer and never asks twice."""
-        name = f"{service}, {seconds} s"
+        """A client of ``service`` that waits ``seconds`` for an answer and never tries again."""
+        return self._client(service, _Patience(min(seconds, 3), seconds, 1))
+
+    def _client(self, service: str, patience: _Patience) -> Any:
+        name = (service, patience)
         client = self._made.get(name)
         if client is None:
             with _create_lock:
-                client = self._made.get(name) or self._create(service, hasty=False, seconds=seconds)
+                client = self._made.get(name) or self._create(service, patience)
                 self._made[name] = client
         return client
 
@@ -100,7 +110,7 @@ class Clients:
         """The same place, seen with other credentials."""
         return Clients(self._region, credentials, self._endpoint)
 
-    def _create(self, service: str, hasty: bool, seconds: float | None = None) -> Any:
+    def _create(self, service: str, patience: _Patience) -> Any:
         from botocore.config import Config
 
         session = _session()
@@ -117,11 +127,11 @@ class Clients:
             aws_secret_access_key=given.secret_access_key if given else None,
             aws_session_token=given.session_token if given else None,
             config=Config(
-                connect_timeout=1 if hasty else 3,
-                read_timeout=seconds or (2 if hasty else 10),
+                connect_timeout=patience.connect_seconds,
+                read_timeout=patience.read_seconds,
                 max_pool_connections=16,
                 tcp_keepalive=True,
-                retries={"mode": "standard", "total_max_attempts": 1 if seconds else 2 if hasty else 4},
+                retries={"mode": "standard", "total_max_attempts": patience.tries},
             ),
         )
 

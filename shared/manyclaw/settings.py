@@ -30,6 +30,8 @@ class Settings:
         Without a trailing slash.
     skills_function
         The function that runs tenants' own code; empty in a process that calls no tool of a skill.
+    memory_queue_url, memory_function
+        ``memory.fifo`` and the function that owns LanceDB; empty in a process that remembers nothing.
     """
 
     stack: str
@@ -41,6 +43,8 @@ class Settings:
     telegram_api_url: str
     anthropic_base_url: str
     skills_function: str = ""
+    memory_queue_url: str = ""
+    memory_function: str = ""
 
 
 def _required(name: str) -> str:
@@ -65,6 +69,8 @@ def settings() -> Settings:
         telegram_api_url=os.environ.get("TELEGRAM_API_URL", REAL_TELEGRAM).rstrip("/"),
         anthropic_base_url=os.environ.get("ANTHROPIC_BASE_URL", REAL_ANTHROPIC).rstrip("/"),
         skills_function=os.environ.get("MANYCLAW_SKILLS_FUNCTION", ""),
+        memory_queue_url=os.environ.get("MANYCLAW_MEMORY_QUEUE_URL", ""),
+        memory_function=os.environ.get("MANYCLAW_MEMORY_FUNCTION", ""),
     )
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from manyclaw.agent.journal import Journal, TurnRecord
-from manyclaw.errors import RetryableError
+from manyclaw.errors import RetryableError, Unavailable
 from manyclaw.logs import fields
 from manyclaw.telegram import Bot, IncomingMessage, TelegramRefused, TelegramUnavailable
 
@@ -31,9 +31,15 @@ def deliver(
     record: TurnRecord,
     bot: Bot,
     message: IncomingMessage,
+    handed_over: Callable[[], bool],
     sleep: Callable[[float], None] = time.sleep,
 ) -> TurnRecord:
     """Send what is not marked sent. A crash between Telegram's 200 and our mark sends one part twice, never none.
+
+    Parameters
+    ----------
+    handed_over
+        Whether memory has taken the turn; may wait for it. The turn is not closed before, so none is lost.
 
     Raises
     ------
@@ -41,6 +47,8 @@ def deliver(
         The token was revoked: the answer waits until the bot is paired again.
     TelegramUnavailable
         Telegram is down or wants us to wait longer than this attempt can.
+    Unavailable
+        Everything is sent, but memory has not taken the turn.
     """
     chat_id = message.chat_id
     while record.sent < len(record.parts):
@@ -50,9 +58,16 @@ def deliver(
             if error.code in TOKEN_REFUSED:
                 raise BotTokenRefused("Telegram refuses the bot's token; pairing the bot again mends that.") from None
             log.warning("undeliverable", extra=fields(turn=journal.turn, code=error.code, error=error.description))
-            return journal.finish(record, f"undeliverable: {error.description}")
-        record = journal.mark_sent(record, message_id)
-    return record
+            return _close(journal, record, handed_over, f"undeliverable: {error.description}")
+        last = record.sent + 1 == len(record.parts)
+        record = journal.mark_sent(record, message_id, last=last and handed_over())
+    return record if record.state != "answered" else _close(journal, record, handed_over, "remembered late")
+
+
+def _close(journal: Journal, record: TurnRecord, handed_over: Callable[[], bool], note: str) -> TurnRecord:
+    if not handed_over():
+        raise Unavailable("Memory has not taken the turn.", retry_after=2)
+    return journal.finish(record, note)
 
 
 def _send(

@@ -42,7 +42,8 @@ class TurnRecord:
 
     ``attempt`` fences the writes and only ever grows; ``tries`` counts the attempts since the turn was claimed or
     reopened. ``calls`` counts the model calls begun by all attempts; ``parts`` are the reply's messages, the first
-    ``sent`` of which Telegram has confirmed. ``gave_up`` says that the parts are an apology.
+    ``sent`` of which Telegram has confirmed. ``gave_up`` says that the parts are an apology, ``remember`` that the
+    model answered, so that the turn is worth remembering.
     """
 
     turn: str
@@ -53,6 +54,7 @@ class TurnRecord:
     parts: tuple[str, ...] = ()
     sent: int = 0
     gave_up: bool = False
+    remember: bool = False
     steps: tuple[Step, ...] = field(default=())
 
 
@@ -92,6 +94,7 @@ class Journal:
             calls=int(turn.get("calls", 0)),
             parts=tuple(turn.get("parts", ())),
             sent=int(turn.get("sent", 0)),
+            remember=bool(turn.get("remember", False)),
             steps=tuple(Step(step["role"], json.loads(step["content"])) for step in steps),
         )
 
@@ -183,22 +186,32 @@ class Journal:
         return replace(record, steps=(*record.steps, step))
 
     def commit_answer(
-        self, record: TurnRecord, parts: list[str], with_items: list[dict[str, Any]], *, gave_up: bool = False
+        self,
+        record: TurnRecord,
+        parts: list[str],
+        with_items: list[dict[str, Any]],
+        *,
+        gave_up: bool = False,
+        remember: bool = False,
     ) -> TurnRecord:
         """The reply is decided: from here on the model is never called for this turn again."""
         change = self._change(
             record,
-            "SET #state = :answered, parts = :parts, sent = :none, gave_up = :gave_up",
-            {":answered": "answered", ":parts": parts, ":none": 0, ":gave_up": gave_up},
+            "SET #state = :answered, parts = :parts, sent = :none, gave_up = :gave_up, remember = :remember",
+            {":answered": "answered", ":parts": parts, ":none": 0, ":gave_up": gave_up, ":remember": remember},
         )
         self._transact([change, self.tenant_stays(), *with_items])
-        return replace(record, state="answered", parts=tuple(parts), sent=0, gave_up=gave_up)
+        answered = replace(record, state="answered", parts=tuple(parts), sent=0)
+        return replace(answered, gave_up=gave_up, remember=remember)
 
-    def mark_sent(self, record: TurnRecord, message_id: int | None) -> TurnRecord:
-        """The next part is confirmed by Telegram (``message_id``) or can never be sent (None)."""
+    def mark_sent(self, record: TurnRecord, message_id: int | None, *, last: bool) -> TurnRecord:
+        """The next part is confirmed by Telegram (``message_id``) or can never be sent (None).
+
+        ``last`` closes the turn: nothing is left to do for it.
+        """
         sent = record.sent + 1
         closed = "failed" if record.gave_up else "delivered"
-        state = closed if sent >= len(record.parts) else record.state
+        state = closed if last else record.state
         self._update(
             record,
             "SET #state = :state, sent = :sent, message_ids = list_append(if_not_exists(message_ids, :empty), :id)",

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
+from manyclaw.agent.remembering import Recalling, recalling
 from manyclaw.agent.runtime import Runtime
 from manyclaw.agent.skill_tools import names_of
 from manyclaw.agent.tools import tool_names
 from manyclaw.aws import from_item
 from manyclaw.billing import Gate, Limits, Window, Windows, total_key, user_key
+from manyclaw.memory import MemoryRow, memory_key, memory_row, subject_of
 from manyclaw.sessions import Transcript, load_transcript
 from manyclaw.skills import SKILLS_ROW, Index, Installed, skills_of
-from manyclaw.telegram import Pairing, pairing_of
+from manyclaw.telegram import IncomingMessage, Pairing, pairing_of
 from manyclaw.tenancy import GatewayConfig, Key, LoadedOverlay, TenantScope, load_gateway_config, load_overlay
 
 
@@ -30,17 +32,25 @@ class Loaded:
     transcript: Transcript
     gate: Gate | None
     """The tenant's limits as this turn meets them; None for a tenant without any."""
+    memory: MemoryRow
+    recalled: Recalling
     skills: tuple[Installed, ...] = ()
 
 
-def load(runtime: Runtime, scope: TenantScope, conversation: str, user: str) -> Loaded:
-    """Three requests at once: tenant, pairing and counters; transcript; overlay (S3, unchanged mostly: 304)."""
+def load(runtime: Runtime, scope: TenantScope, message: IncomingMessage) -> Loaded:
+    """Four requests at once: tenant, pairing, counters and facts; transcript; overlay (S3: mostly 304); memory.
+
+    The last is only begun here: who needs it waits for it.
+    """
     pool: ThreadPoolExecutor = runtime.pool
+    whose = subject_of(message.chat_id, private=message.is_private)
+    recalled = recalling(runtime, scope, whose, message)
     pool.submit(_import_sdk)
-    transcript = pool.submit(load_transcript, scope, conversation)
-    today = datetime.now(UTC).date()
+    transcript = pool.submit(load_transcript, scope, message.conversation)
+    today, user = datetime.now(UTC).date(), message.user
+    remembered = memory_key(scope, whose)
     counters = (total_key(scope, today), user_key(scope, today, user))
-    rows = pool.submit(_tenant_rows, scope, counters)
+    rows = pool.submit(_tenant_rows, scope, (*counters, remembered))
     gateway = load_gateway_config(runtime.clients, runtime.settings)
 
     def skills() -> Index:
@@ -59,6 +69,8 @@ def load(runtime: Runtime, scope: TenantScope, conversation: str, user: str) -> 
         transcript=transcript.result(),
         gate=Gate(scope, limits, user, windows, today, sleep=runtime.sleep) if limits else None,
         skills=skills().skills,
+        memory=memory_row(whose, found.get(remembered.sk)),
+        recalled=recalled,
     )
 
 

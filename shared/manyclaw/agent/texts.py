@@ -109,6 +109,35 @@ _TEXTS: Final = {
         "ru": "Новая конфигурация бота непригодна; действует последняя исправная. {problem}",
         "zh": "机器人的新配置无法使用；继续使用上一个有效配置。{problem}",
     },
+    "forget_ask": {
+        "en": "This removes our whole conversation and everything I remember of you, for good. "
+        "If you want that, write: /forget yes",
+        "de": "Das löscht unser ganzes Gespräch und alles, was ich über dich weiß, endgültig. "
+        "Wenn du das willst, schreibe: /forget ja",
+        "es": "Esto borra para siempre toda nuestra conversación y todo lo que recuerdo de ti. "
+        "Si lo quieres, escribe: /forget sí",
+        "fr": "Cela efface définitivement toute notre conversation et tout ce que je sais de vous. "
+        "Si vous le voulez, écrivez : /forget oui",
+        "ru": "Это навсегда удалит весь наш разговор и всё, что я о вас помню. "
+        "Если вы этого хотите, напишите: /forget да",
+        "zh": "这将永久删除我们的全部对话以及我记住的关于您的一切。如果确定，请发送：/forget 是",
+    },
+    "forget_done": {
+        "en": "Done. I have removed {messages} messages and {facts} saved facts, and remember nothing of you.",
+        "de": "Erledigt. Ich habe {messages} Nachrichten und {facts} gemerkte Fakten gelöscht und weiß nichts mehr.",
+        "es": "Hecho. He borrado {messages} mensajes y {facts} datos guardados, y ya no recuerdo nada de ti.",
+        "fr": "C’est fait. J’ai effacé {messages} messages et {facts} faits notés ; je ne sais plus rien de vous.",
+        "ru": "Готово. Удалено сообщений: {messages}, сохранённых фактов: {facts}. Я ничего о вас не помню.",
+        "zh": "已完成。我删除了 {messages} 条消息和 {facts} 条记录，不再记得任何内容。",
+    },
+    "forget_private": {
+        "en": "Write /forget to me in private. What belongs to this group, the bot’s operator can remove.",
+        "de": "Schreibe mir /forget privat. Was dieser Gruppe gehört, kann der Betreiber des Bots löschen.",
+        "es": "Escríbeme /forget en privado. Lo de este grupo lo puede borrar el operador del bot.",
+        "fr": "Écrivez-moi /forget en privé. Ce qui est à ce groupe, l’opérateur du bot peut l’effacer.",
+        "ru": "Напишите мне /forget в личном чате. Данные этой группы может удалить оператор бота.",
+        "zh": "请私聊我发送 /forget。本群的内容可由机器人运营者删除。",
+    },
 }
 
 LANGUAGES: Final = tuple(sorted(_TEXTS["failed"]))

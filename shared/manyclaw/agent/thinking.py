@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from manyclaw.agent.journal import Journal, Step, TurnRecord
@@ -20,6 +21,7 @@ from manyclaw.agent.model import (
     ask,
 )
 from manyclaw.agent.prompt import Frame, fit, frame, longest_prompt, request, user_content
+from manyclaw.agent.remembering import RECENT_MESSAGES, remembered
 from manyclaw.agent.runtime import Runtime
 from manyclaw.agent.skill_tools import offered, skills_paragraph
 from manyclaw.agent.spending import Spending
@@ -29,6 +31,7 @@ from manyclaw.aws import TransactionRefused
 from manyclaw.billing import Call, Settlement
 from manyclaw.errors import Misconfigured, Unavailable
 from manyclaw.logs import fields
+from manyclaw.memory import recall
 from manyclaw.sessions import Message, Transcript, append, index_row
 from manyclaw.telegram import IncomingMessage, split_message
 from manyclaw.tenancy import TenantScope
@@ -43,6 +46,9 @@ _TOKENS_A_SECOND = 40
 
 _MOST_SECONDS = 600.0
 """No call is asked to leave more than this: the process's whole time is 900 seconds."""
+
+TOOL_SECONDS = 10.0
+"""How long the model's own search in memory may take; it asked for it, so it waits longer than a passing one."""
 
 _PAUSES = (0.5, 2.0, 5.0)
 """Seconds between the tries of a call that was refused as busy, within one attempt."""
@@ -75,6 +81,7 @@ class Thinking:
         self._record: TurnRecord | None = None
         self._transcript = loaded.transcript
         self._language = loaded.overlay.overlay.language_for(loaded.gateway)
+        self._volatile = ""
 
     def run(self, record: TurnRecord | None, username: str) -> TurnRecord:
         """Ask until there is an answer, and commit it.
@@ -97,6 +104,10 @@ class Thinking:
             raise TransactionRefused([0], {})
         self._record = record
         self._transcript = fit(self._transcript, stable, newest)
+        recent = frozenset(each.turn for each in self._transcript.messages[-RECENT_MESSAGES:])
+        passages = self._loaded.recalled.passages()
+        self._facts["passages"] = len(passages)
+        self._volatile = remembered(self._loaded.memory.facts, passages, recent, overlay.time_zone)
         while True:
             self._finish_tools(stable)
             said = [newest, *_messages(self._record, self._journal.turn)]
@@ -146,13 +157,20 @@ class Thinking:
             return
         uses = [block for block in steps[-1 - results].content if block["type"] == "tool_use"]
         for use in uses[results:]:
-            context = ToolContext(self._scope, self._message.conversation, datetime.now(UTC))
+            context = self._tool_context()
             block = run_tool(stable.tools, use, context)
             self._record = self._journal.add_step(self._mine(), Step("result", [block]), datetime.now(UTC), [])
 
+    def _tool_context(self) -> ToolContext:
+        whose = self._loaded.memory.subject
+        runtime = self._runtime
+        search = partial(recall, runtime.clients, runtime.settings, self._scope.tenant, whose, seconds=TOOL_SECONDS)
+        zone = self._loaded.overlay.overlay.time_zone
+        return ToolContext(self._scope, self._message.conversation, datetime.now(UTC), whose, zone, search)
+
     def _call(self, stable: Frame, said: list[Message]) -> tuple[Call, Answer]:
         """One whole answer. A busy model is tried again under the same ledger row, a broken call under a new one."""
-        body = request(stable, self._transcript.messages, said)
+        body = request(stable, self._transcript.messages, said, self._volatile)
         if stable.tools and self._record is not None and self._record.calls >= MAX_CALLS - 1:
             body["tool_choice"] = {"type": "none"}
         key = self._runtime.anthropic_key()
@@ -228,7 +246,9 @@ class Thinking:
         kept = [*said, Message("assistant", content, self._journal.turn)]
         context_tokens = answer.tokens.prompt + answer.tokens.output
         items = append(self._scope, self._transcript, kept, context_tokens, datetime.now(UTC))
-        return self._journal.commit_answer(self._mine(), split_message(reply), [*settled, *items])
+        return self._journal.commit_answer(
+            self._mine(), split_message(reply), [*settled, *items], remember=bool(answer.text)
+        )
 
 
 def first_words(

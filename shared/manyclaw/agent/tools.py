@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from manyclaw.agent.memory_tools import memory_save, memory_search
 from manyclaw.errors import BadInput
+from manyclaw.memory import Passage, Subject
 from manyclaw.skills import READ_SKILL, ToolFailed
 from manyclaw.tenancy import TenantScope
 
@@ -17,11 +19,17 @@ MAX_RESULT_CHARACTERS = 20_000
 
 @dataclass(frozen=True)
 class ToolContext:
-    """What a tool may know: whose it is, where it was called, what time it is (aware UTC), and the call's own id."""
+    """What a tool may know: whose it is, where it was called, and what time it is (aware UTC).
+
+    ``recall`` searches the memory of ``subject``: query and number in, passages out. ``call`` is the call's own id.
+    """
 
     scope: TenantScope
     conversation: str
     now: datetime
+    subject: Subject
+    time_zone: str
+    recall: Callable[[str, int], list[Passage]]
     call: str = ""
 
 
@@ -61,6 +69,30 @@ _BUILT_IN = (
             "required": ["zone"],
         },
         run=_current_time,
+    ),
+    Tool(
+        name="memory_search",
+        description="Search what was said in this chat before, also long ago. Gives passages with date and speaker.",
+        input_schema={
+            "type": "object",
+            "properties": {"query": {"type": "string", "description": "What to look for, in the chat's own words"}},
+            "required": ["query"],
+        },
+        run=memory_search,
+    ),
+    Tool(
+        name="memory_save",
+        description="Save a fact about this user or group for good; you then see it in every later message. "
+        "Only for what will matter in weeks: names, preferences, standing agreements. One short sentence.",
+        input_schema={
+            "type": "object",
+            "properties": {
+                "fact": {"type": "string", "description": "At most 200 characters"},
+                "replaces": {"type": "integer", "description": "The number of a saved fact that this puts right"},
+            },
+            "required": ["fact"],
+        },
+        run=memory_save,
     ),
 )
 

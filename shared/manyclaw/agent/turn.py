@@ -13,10 +13,12 @@ from datetime import UTC, datetime
 
 from manyclaw.agent.delivery import BotTokenRefused, deliver
 from manyclaw.agent.envelope import Envelope
+from manyclaw.agent.forgetting import forget_reply
 from manyclaw.agent.journal import Journal, TurnRecord
 from manyclaw.agent.limits import answer_over_limit, warn_owners
 from manyclaw.agent.loading import Loaded, load
 from manyclaw.agent.pulse import Pulse
+from manyclaw.agent.remembering import handing_over
 from manyclaw.agent.runtime import Runtime
 from manyclaw.agent.texts import text
 from manyclaw.agent.thinking import Thinking, first_words
@@ -95,7 +97,7 @@ class _Turn:
         record = journal.resume() if self._attempt.receives > 1 else None
         if record is not None and record.state in CLOSED:
             return _closed(record)
-        loaded = load(self._runtime, scope, message.conversation, message.user)
+        loaded = load(self._runtime, scope, message)
         ignored = self._ignored(loaded, message)
         if ignored or loaded.pairing is None:
             return Outcome(f"ignored: {ignored}")
@@ -109,8 +111,9 @@ class _Turn:
             record = self._answer(scope, journal, known, loaded, message, bot)
         self._pulse.stop_typing()
         self._report_config(loaded, bot)
+        handed_over = handing_over(self._runtime, scope, journal.turn, record, message)
         try:
-            record = deliver(journal, record, bot, message, self._runtime.sleep)
+            record = deliver(journal, record, bot, message, handed_over, self._runtime.sleep)
         except BotTokenRefused:
             self._runtime.forget_bot(scope, loaded.pairing)
             raise
@@ -154,7 +157,7 @@ class _Turn:
             if record.state == "answered":
                 return record
         language = loaded.overlay.overlay.language_for(loaded.gateway)
-        said = self._without_model(loaded, message, language)
+        said = forget_reply(scope, message, language) or self._without_model(loaded, message, language)
         if said:
             return self._commit_plain(scope, journal, record, loaded, message, said)
         if record is not None and record.tries >= GIVE_UP_AT:

@@ -5,6 +5,10 @@ from typing import TYPE_CHECKING
 from manyclaw.front import lazy
 
 if TYPE_CHECKING:
+    from manyclaw.sessions.reading import Said as Said
+    from manyclaw.sessions.reading import conversations_of as conversations_of
+    from manyclaw.sessions.reading import list_conversations as list_conversations
+    from manyclaw.sessions.reading import read_all as read_all
     from manyclaw.sessions.transcript import Message as Message
     from manyclaw.sessions.transcript import Transcript as Transcript
     from manyclaw.sessions.transcript import append as append
@@ -15,9 +19,13 @@ else:
         __name__,
         {
             "Message": "transcript",
+            "Said": "reading",
             "Transcript": "transcript",
             "append": "transcript",
+            "conversations_of": "reading",
             "index_row": "transcript",
+            "list_conversations": "reading",
             "load_transcript": "transcript",
+            "read_all": "reading",
         },
     )

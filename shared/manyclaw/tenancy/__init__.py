@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     from manyclaw.tenancy.registry import TenantPage as TenantPage
     from manyclaw.tenancy.registry import serving_status as serving_status
     from manyclaw.tenancy.registry import utc_now as utc_now
+    from manyclaw.tenancy.removal import remove_objects as remove_objects
+    from manyclaw.tenancy.removal import remove_rows as remove_rows
+    from manyclaw.tenancy.removal import row_keys as row_keys
+    from manyclaw.tenancy.removal import strip_rows as strip_rows
     from manyclaw.tenancy.scope import Key as Key
     from manyclaw.tenancy.scope import ScopeFactory as ScopeFactory
     from manyclaw.tenancy.scope import TenantScope as TenantScope
@@ -85,9 +89,13 @@ else:
             "read_overlay": "overlay_store",
             "replace_overlay": "overlay_store",
             "read_text": "objects",
+            "remove_objects": "removal",
+            "remove_rows": "removal",
+            "row_keys": "removal",
             "save_gateway_config": "gateway_store",
             "save_overlay": "overlay_store",
             "serving_status": "registry",
+            "strip_rows": "removal",
             "tenant_id": "ids",
             "utc_now": "registry",
             "write_text": "objects",

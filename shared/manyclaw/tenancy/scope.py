@@ -38,8 +38,11 @@ class TenantScope:
     ``sts:AssumeRole`` with :func:`~manyclaw.tenancy.policy.session_policy`, so a key built wrongly is refused by IAM.
     """
 
-    def __init__(self, tenant: TenantId, settings: Settings, clients: Clients) -> None:
+    def __init__(
+        self, tenant: TenantId, settings: Settings, clients: Clients, credentials: Credentials | None = None
+    ) -> None:
         self.tenant = tenant
+        self._credentials = credentials
         self.table = settings.table
         self.bucket = settings.bucket
         self._stack = settings.stack
@@ -47,6 +50,12 @@ class TenantScope:
 
     def __repr__(self) -> str:
         return f"TenantScope({self.tenant!r})"
+
+    @property
+    def credentials(self) -> Credentials:
+        """The session's own, for a library that makes its S3 requests itself (LanceDB)."""
+        assert self._credentials is not None, "a scope made without a session"
+        return self._credentials
 
     def key(self, sk: str) -> Key:
         """A key in the tenant's own partition: META, PAIRING#telegram, CONFIG#good, …"""
@@ -118,5 +127,5 @@ class ScopeFactory:
         credentials = Credentials(
             given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], given["Expiration"]
         )
-        scope = TenantScope(tenant, self._settings, self._clients.with_credentials(credentials))
+        scope = TenantScope(tenant, self._settings, self._clients.with_credentials(credentials), credentials)
         return scope, given["Expiration"]

@@ -19,7 +19,9 @@ WEATHER = SkillTool("weather", "Tells it.", {"type": "object", "properties": {}}
 CLOCK = SkillTool("current_time", "A skill's own.", {"type": "object", "properties": {}})
 SKILLS = (Installed("sky", "Knows\n  the sky.", "v", (), (WEATHER, CLOCK)),)
 RUNTIME = cast("Any", SimpleNamespace(clients=None, settings=None, sleep=lambda seconds: None))
-CONTEXT = ToolContext(cast("Any", None), "7", datetime(2026, 1, 1, tzinfo=UTC))
+CONTEXT = ToolContext(
+    cast("Any", None), "7", datetime(2026, 1, 1, tzinfo=UTC), cast("Any", None), "UTC", lambda query, limit: []
+)
 
 
 def _use(tool: str, /, **arguments: Any) -> dict[str, Any]:

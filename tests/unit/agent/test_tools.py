@@ -6,8 +6,11 @@ from typing import Any, cast
 import pytest
 
 from manyclaw.agent.tools import MAX_RESULT_CHARACTERS, Tool, ToolContext, allowed, run_tool
+from manyclaw.memory import subject
 
-CONTEXT = ToolContext(cast("Any", None), "7", datetime(2026, 3, 29, 0, 30, tzinfo=UTC))
+CONTEXT = ToolContext(
+    cast("Any", None), "7", datetime(2026, 3, 29, 0, 30, tzinfo=UTC), subject("u7"), "UTC", lambda query, limit: []
+)
 
 
 def _use(name: str, **arguments: Any) -> dict[str, Any]:

