@@ -142,7 +142,8 @@ PROBES: dict[str, list[Probe]] = {
 
 OWN_ROLE = {
     "assume_role": "opens a session: the one thing that a function's own role may do about tenants",
-    "invoke": "calls the function that runs tenants' own code, which has no rights and is told the tenant",
+    "invoke": "calls the functions of memory, which opens a session of its own, and of skills, which has no rights at all",
+    "send_message": "hands a finished turn to memory's queue",
     "change_message_visibility": "the queue's message, which is nobody's data but the function's work",
 }
 """What a function or the operator asks with their own rights; nothing of it touches a tenant's data."""
@@ -197,7 +198,9 @@ def _calls_in_the_product() -> set[str]:
 
 
 def _is_ours(node: ast.Attribute) -> bool:
-    """A method of an object of ours that is named like an operation."""
+    """A method of an object of ours, or of LanceDB's, that is named like an operation."""
+    if isinstance(node.value, ast.Attribute):
+        return node.value.attr == "_database"
     return isinstance(node.value, ast.Name) and node.value.id in ("self", "journal", "yaml")
 
 

@@ -15,7 +15,7 @@ from tests.skills import HOSTILE, bundle
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the limits are Linux's")
 
-SMALL = Limits(seconds=2.0, processor_seconds=1, memory=200 * 1024 * 1024, processes=8)
+SMALL = Limits(seconds=4.0, processor_seconds=1, memory=200 * 1024 * 1024, processes=8)
 
 
 def _run(body: str, limits: Limits = SMALL, scratch: bytes | None = None, **secrets: str) -> Ended:
