@@ -142,7 +142,7 @@ PROBES: dict[str, list[Probe]] = {
 
 OWN_ROLE = {
     "assume_role": "opens a session: the one thing that a function's own role may do about tenants",
-    "invoke": "calls the functions of memory, which opens a session of its own, and of skills, which has no rights at all",
+    "invoke": "calls memory's function, which opens a session of its own, and that of skills, which has no rights",
     "send_message": "hands a finished turn to memory's queue",
     "change_message_visibility": "the queue's message, which is nobody's data but the function's work",
 }
