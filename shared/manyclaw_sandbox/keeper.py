@@ -81,7 +81,7 @@ class Keeper:
         if code == _NO_FENCES:
             return "no fences"
         number = -code if code < 0 else code - 128 if code > 128 else 0
-        if number in (signal.SIGXCPU, signal.SIGKILL) and self._used_processor():
+        if number == signal.SIGXCPU or (number == signal.SIGKILL and self._used_processor()):
             return "processor"
         return f"signal {number}" if number else f"exit status {code}"
 
