@@ -132,6 +132,7 @@ def delete(
 
     Example: manyclaw tenants delete customer-acme --dry-run
     """
+    from manyclaw.schedules import erase_schedules
     from manyclaw.skills import forget_secrets
     from manyclaw.telegram import unpair
     from manyclaw.tenancy import erase
@@ -145,7 +146,8 @@ def delete(
     def disconnect(scope: TenantScope) -> list[str]:
         operator.tokens.revoke_all(scope.tenant)
         forget_secrets(scope)
-        return unpair(scope, operator.table, operator.stage.telegram_api_urls[0])
+        unpaired = unpair(scope, operator.table, operator.stage.telegram_api_urls[0])
+        return [*erase_schedules(scope), *unpaired]
 
     report = erase(operator.registry, found, disconnect=disconnect, dry_run=dry_run)
     run.show(asdict(report), lambda: _print_report(report))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from manyclaw.agent import Attempt, Pulse, read_envelope, run_turn
+from manyclaw.agent import Attempt, Pulse, read_envelope, run_scheduled, run_turn
 from manyclaw.agent.runtime import runtime
 from manyclaw.errors import BadInput
 from manyclaw.logs import configure_logging, fields
@@ -43,7 +43,8 @@ def _settled(record: dict[str, Any], context: Any) -> bool:
     pulse = Pulse(here.clients, here.settings, record["receiptHandle"]).start()
     retry_in: float | None = 5.0
     try:
-        outcome = run_turn(here, attempt, pulse)
+        run = run_turn if envelope.source == "telegram" else run_scheduled
+        outcome = run(here, attempt, pulse)
         retry_in = outcome.retry_in
     finally:
         pulse.stop(retry_in)

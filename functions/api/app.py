@@ -12,11 +12,11 @@ from fastapi import FastAPI, Request, Response
 from mangum import Mangum
 
 from functions.api import problems
-from functions.api.dashboard import mini_app
+from functions.api.dashboard import mini_app, schedules
 from functions.api.dashboard import router as dashboard
 from functions.api.dashboard.errors import error_page, wants_page
 from functions.api.responses import install_openapi
-from functions.api.routes import operator, tenants
+from functions.api.routes import cron, operator, tenants
 from manyclaw.logs import configure_logging, fields
 
 log = configure_logging()
@@ -43,7 +43,7 @@ def make_app() -> FastAPI:
         redirect_slashes=False,
     )
     problems.install(app, _answer)
-    for each in (tenants, operator, mini_app, dashboard):
+    for each in (tenants, cron, operator, mini_app, schedules, dashboard):
         app.include_router(each.router)
     install_openapi(app)
     app.middleware("http")(_logged)

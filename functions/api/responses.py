@@ -16,6 +16,7 @@ _MEANING = {
     401: "No token, or one that is not valid.",
     403: "The token has not the scope for this.",
     404: "No such tenant: it is not there, or not yours.",
+    409: "It is there already, or has changed meanwhile.",
     412: "It was changed since you read it.",
     413: "The request is too large.",
     428: "The change does not say which version it replaces.",

@@ -34,9 +34,23 @@ def install() -> None:
         finally:
             activity.mark()
 
+    _mend_rights()
     lambda_svc._sqs_esm_concurrency = concurrency
     lambda_svc._run_sqs_batch = run_and_mark
     lambda_svc._ESM_IDLE_WAKE_GAP_SECONDS = _IDLE_WAKE_GAP_SECONDS
+
+
+def _mend_rights() -> None:
+    """SQS knows no right on batches: sqs:SendMessage is also the right to SendMessageBatch."""
+    from ministack.core import iam_actions
+
+    extract_action = iam_actions.extract_iam_action
+
+    def action_of(*args: Any, **kwargs: Any) -> Any:
+        action = extract_action(*args, **kwargs)
+        return action.removesuffix("Batch") if str(action).startswith("sqs:") else action
+
+    iam_actions.extract_iam_action = action_of
 
 
 def release_orphans() -> int:

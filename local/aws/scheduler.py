@@ -8,11 +8,13 @@ older than the target's MaximumEventAgeInSeconds; of several missed ones only th
 a weekend should not answer for every hour of it; on AWS, which never sleeps, each would have fired).
 """
 
+import json
 import logging
 import re
 import threading
 import time
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -79,7 +81,10 @@ def _newest_cron(expression: str, zone: tzinfo, after: float, now: float) -> flo
         wall = eventbridge._cron_next_fire(fields, wall)
         if wall is None:
             return newest
-        moment = wall.replace(tzinfo=zone).timestamp()
+        local = wall.replace(tzinfo=zone)
+        moment = local.timestamp()
+        if datetime.fromtimestamp(moment, zone).replace(tzinfo=None) != wall.replace(tzinfo=None):
+            continue  # the clocks skip this time of day: AWS skips the invocation
         if moment > now:
             return newest
         newest = moment
@@ -168,11 +173,62 @@ def _loop() -> None:
             logger.exception("the scheduler's pass failed; it goes on")
 
 
+def schedule_arn_of(path: str, body: bytes, query: Mapping[str, Any], region: str, account: str) -> str | None:
+    """The ARN that a request on one schedule is about, or None: the group stands in the body or in the query."""
+    found = re.fullmatch(r"/schedules/([^/]+)", path)
+    if not found:
+        return None
+    try:
+        group = json.loads(body or b"{}").get("GroupName")
+    except (ValueError, AttributeError):
+        group = None
+    asked = query.get("groupName")
+    group = group or (asked[0] if isinstance(asked, list) else asked) or "default"
+    return f"arn:aws:scheduler:{region}:{account}:schedule/{group}/{found.group(1)}"
+
+
+def page_of_schedules(schedules: Mapping[str, Any], query: Mapping[str, Any]) -> dict[str, Any]:
+    """ListSchedules by name, a page at a time; MiniStack gives the first page only."""
+    prefix, group, after = (str(query.get(name) or "") for name in ("NamePrefix", "ScheduleGroup", "NextToken"))
+    found = sorted(
+        (each for each in schedules.values() if not group or each["GroupName"] == group), key=lambda each: each["Name"]
+    )
+    found = [each for each in found if each["Name"].startswith(prefix) and each["Name"] > after]
+    limit = int(query.get("MaxResults") or 100)
+    names = ("Arn", "Name", "GroupName", "State", "CreationDate", "LastModificationDate")
+    page = [{name: each[name] for name in names} | {"Target": {"Arn": each["Target"]["Arn"]}} for each in found[:limit]]
+    return {"Schedules": page} | ({"NextToken": page[-1]["Name"]} if len(found) > limit else {})
+
+
+def _mend_api() -> None:
+    """Rights on a schedule name its group, and lists go on after their first page."""
+    from ministack.core import iam_actions
+    from ministack.services import scheduler
+
+    resource_of = iam_actions.extract_resource_arn
+
+    def resource(
+        service: str, method: str, path: str, headers: Any, body: bytes, query: Any, *rest: Any, **named: Any
+    ) -> Any:
+        known = resource_of(service, method, path, headers, body, query, *rest, **named)
+        if service != "scheduler" or not isinstance(known, str) or ":schedule/" not in known:
+            return known
+        _, _, _, region, account, _ = known.split(":", 5)
+        return schedule_arn_of(path, body, query or {}, region, account) or known
+
+    def list_schedules(query: dict[str, Any]) -> Any:
+        return scheduler._json_resp(200, page_of_schedules(scheduler._schedules, query))
+
+    iam_actions.extract_resource_arn = resource
+    scheduler._list_schedules = list_schedules
+
+
 def install() -> None:
     """Run this loop in place of MiniStack's."""
     from ministack.services import scheduler
 
     scheduler.time = CLOCK
+    _mend_api()
 
     def start() -> None:
         threading.Thread(target=_loop, daemon=True, name="manyclaw-scheduler").start()

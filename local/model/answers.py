@@ -3,7 +3,8 @@
 Rules, first match wins:
 
 - a tool's result is read back;
-- ``use tool NAME {json}`` (a line each) and "what time is it in ZONE" call an offered tool;
+- ``use tool NAME {json}`` (a line each), "what time is it in ZONE" and "remind me in N minutes to X" call an offered
+  tool;
 - ``long N`` gives N characters, ``long N emoji`` the same with emoji, ``repeat N words`` N words;
 - "what did I say", "do you remember", "recall" list what the person said before;
 - "my name is X" is noted, "what is my name" answered from the conversation alone;
@@ -26,6 +27,12 @@ _TIME_IN = re.compile(
     r"(?P<zone>[A-Z][A-Za-z]+(?:/[A-Za-z_+-]+){1,2}|UTC)"
     r"|(?P<zone_first>[A-Z][A-Za-z]+(?:/[A-Za-z_]+){1,2}).{0,8}几点"
 )
+_REMIND = re.compile(
+    r"^\s*(?:please )?remind me in (?P<number>\d{1,5}|a|one|two|three|five|ten) (?P<unit>minute|hour)s? "
+    r"(?:to|that|about) (?P<what>.+)$",
+    re.I | re.S,
+)
+_NUMBERS = {"a": 1, "one": 1, "two": 2, "three": 3, "five": 5, "ten": 10}
 _LONG = re.compile(r"\blong (?P<number>\d{1,7})(?P<emoji> emoji)?\b", re.I)
 _REPEAT = re.compile(r"\brepeat (?P<number>\d{1,6}) words\b", re.I)
 _RECALL = re.compile(
@@ -86,6 +93,11 @@ def _calls(text: str, offered: frozenset[str]) -> list[ToolCall]:
             continue
         if line["name"] in offered:
             calls.append(ToolCall(line["name"], given))
+    remind = _REMIND.match(text)
+    if not calls and remind and "reminder_set" in offered:
+        number = _NUMBERS.get(remind["number"].lower()) or int(remind["number"])
+        minutes = number * (60 if remind["unit"].lower() == "hour" else 1)
+        calls.append(ToolCall("reminder_set", {"text": remind["what"].strip(" ."), "in_minutes": minutes}))
     zone = _TIME_IN.search(text)
     if not calls and zone and "current_time" in offered:
         calls.append(ToolCall("current_time", {"zone": zone["zone"] or zone["zone_first"]}))

@@ -237,3 +237,24 @@ def test_the_rate_card(world: World, cli: Cli) -> None:
     assert [row["cache_write_5m"] for row in shown if row["model"] == name] == ["3.75"]
     assert "has a price" in cli("rates", "set", name, *prices, exit_code=2).stderr
     assert "had a price" in cli("rates", "set", "claude-haiku-4-5", *prices, "--from", "2026-01-02", exit_code=2).stderr
+
+
+def test_a_jobs_life(world: World, cli: Cli) -> None:
+    acme = world.customer()
+    made = cli("cron", "add", acme.id, "menu", "--when", "cron(0 9 ? * MON-FRI *)", "--prompt", "x", "--json")
+    assert json.loads(made.stdout)["when"] == "cron(0 9 ? * MON-FRI *)"
+    cli("cron", "add", acme.id, "menu", "--when", "rate(1 day)", "--prompt", "x", exit_code=4)
+    cli("cron", "add", acme.id, "late", "--when", "at(2020-01-01T09:00)", "--prompt", "x", exit_code=2)
+    cli("cron", "edit", acme.id, "menu", "--zone", "Asia/Tokyo", "--budget-day", "0.50")
+    preview = json.loads(cli("cron", "preview", acme.id, "menu", "--count", "3", "--json").stdout)
+    assert [time[11:] for time in preview["times"]] == ["09:00:00+09:00"] * 3
+    cli("cron", "disable", acme.id, "menu")
+    cli("cron", "enable", acme.id, "menu")
+    cli("cron", "run", acme.id, "menu")
+    runs = lambda: json.loads(cli("cron", "runs", acme.id, "menu", "--json").stdout)["runs"]  # noqa: E731
+    world.until("the ledger's line", lambda: [each["reason"] for each in runs()] == ["there is no chat that wants it"])
+    assert json.loads(cli("cron", "sync", "-t", acme.id, "--json").stdout)["drift"] == []
+    cli("cron", "remove", acme.id, "menu", "--yes")
+    cli("cron", "show", acme.id, "menu", exit_code=3)
+    listed = json.loads(cli("cron", "list", acme.id, "--json").stdout)["jobs"]
+    assert [each["job"] for each in listed] == ["daily-brief", "friday-digest", "memory-tidy"]

@@ -137,13 +137,24 @@ PROBES: dict[str, list[Probe]] = {
     "delete_parameter": [
         lambda mine, theirs: mine.clients.ssm.delete_parameter(Name=theirs.parameter("telegram/token"))
     ],
+    "get_schedule": [
+        lambda mine, theirs: mine.clients.get("scheduler").get_schedule(**_schedule(theirs)),
+        lambda mine, theirs: mine.clients.get("scheduler").get_schedule(
+            **{**_schedule(theirs), "GroupName": "default"}
+        ),
+    ],
+    "delete_schedule": [lambda mine, theirs: mine.clients.get("scheduler").delete_schedule(**_schedule(theirs))],
+    "create_schedule": [lambda mine, theirs: mine.clients.get("scheduler").create_schedule(**_new_schedule(theirs))],
+    "update_schedule": [lambda mine, theirs: mine.clients.get("scheduler").update_schedule(**_new_schedule(theirs))],
 }
 """What the product asks of AWS with a tenant's session, aimed at another tenant's data."""
 
 OWN_ROLE = {
     "assume_role": "opens a session: the one thing that a function's own role may do about tenants",
-    "invoke": "calls memory's function, which opens a session of its own, and that of skills, which has no rights",
-    "send_message": "hands a finished turn to memory's queue",
+    "invoke": "asks memory's function, which opens the tenant's session itself, or that of skills, which has no rights",
+    "list_schedules": "the operator's, to find what deleted tenants left over",
+    "send_message": "hands a finished turn to memory.fifo; the operator's and the api's, to run a job at once",
+    "send_message_batch": "the agent's, to turn a due job into a message for each chat",
     "change_message_visibility": "the queue's message, which is nobody's data but the function's work",
 }
 """What a function or the operator asks with their own rights; nothing of it touches a tenant's data."""
@@ -165,6 +176,23 @@ NEVER = {
     ),
 }
 """What no session of a tenant may do at all."""
+
+
+def _schedule(theirs: TenantScope) -> dict[str, str]:
+    return {"Name": theirs.schedule_name("daily"), "GroupName": theirs.schedule_group}
+
+
+def _new_schedule(theirs: TenantScope) -> dict[str, Any]:
+    return {
+        **_schedule(theirs),
+        "ScheduleExpression": "rate(1 day)",
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": {
+            "Arn": theirs.deployment_arn("sqs", "inbound.fifo"),
+            "RoleArn": theirs.deployment_arn("iam", "role/scheduler"),
+            "Input": "{}",
+        },
+    }
 
 
 def _all_deleted(answer: Any) -> None:
@@ -198,9 +226,9 @@ def _calls_in_the_product() -> set[str]:
 
 
 def _is_ours(node: ast.Attribute) -> bool:
-    """A method of an object of ours, or of LanceDB's, that is named like an operation."""
-    if isinstance(node.value, ast.Attribute):
-        return node.value.attr == "_database"
+    """A method of an object of ours that is named like an operation."""
+    if node.attr in ("create_table", "list_tables"):  # LanceDB's
+        return True
     return isinstance(node.value, ast.Name) and node.value.id in ("self", "journal", "yaml")
 
 

@@ -99,6 +99,12 @@ class Gate:
         row = self._gateway.get(f"TOKEN#{sha}")
         return row is not None and not token_of(row).expired(self._clock())
 
+    def scopes_of(self, sha: str) -> frozenset[Scope]:
+        """What the token with this hash is for; nothing if it is no longer good."""
+        row = self._gateway.get(f"TOKEN#{sha}")
+        token = token_of(row) if row else None
+        return frozenset(token.scopes) if token and not token.expired(self._clock()) else frozenset()
+
     def _token(self, sha: str, claimed: str | None) -> Token | None:
         row = self._gateway.get(f"TOKEN#{sha}")
         if row is None:

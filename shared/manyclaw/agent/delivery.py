@@ -75,7 +75,7 @@ def _send(
 ) -> tuple[int, int]:
     waited = 0.0
     tries = 0
-    in_group = not message.is_private
+    in_group = not message.is_private and message.message_id != 0
     while True:
         params = {
             "chat_id": chat_id,

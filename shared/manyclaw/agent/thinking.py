@@ -157,16 +157,9 @@ class Thinking:
             return
         uses = [block for block in steps[-1 - results].content if block["type"] == "tool_use"]
         for use in uses[results:]:
-            context = self._tool_context()
+            context = tool_context(self._runtime, self._scope, self._loaded, self._message, self._journal.turn)
             block = run_tool(stable.tools, use, context)
             self._record = self._journal.add_step(self._mine(), Step("result", [block]), datetime.now(UTC), [])
-
-    def _tool_context(self) -> ToolContext:
-        whose = self._loaded.memory.subject
-        runtime = self._runtime
-        search = partial(recall, runtime.clients, runtime.settings, self._scope.tenant, whose, seconds=TOOL_SECONDS)
-        zone = self._loaded.overlay.overlay.time_zone
-        return ToolContext(self._scope, self._message.conversation, datetime.now(UTC), whose, zone, search)
 
     def _call(self, stable: Frame, said: list[Message]) -> tuple[Call, Answer]:
         """One whole answer. A busy model is tried again under the same ledger row, a broken call under a new one."""
@@ -208,7 +201,7 @@ class Thinking:
             number=(self._record.calls if self._record else 0) + 1,
             model=stable.model,
             user=self._message.user,
-            source="chat",
+            source=self._message.source,
             began_at=datetime.now(UTC),
         )
 
@@ -249,6 +242,15 @@ class Thinking:
         return self._journal.commit_answer(
             self._mine(), split_message(reply), [*settled, *items], remember=bool(answer.text)
         )
+
+
+def tool_context(
+    runtime: Runtime, scope: TenantScope, loaded: Loaded, message: IncomingMessage, turn: str
+) -> ToolContext:
+    """What the tools of a turn may know."""
+    whose, zone = loaded.memory.subject, loaded.overlay.overlay.time_zone
+    search = partial(recall, runtime.clients, runtime.settings, scope.tenant, whose, seconds=TOOL_SECONDS)
+    return ToolContext(scope, message.conversation, datetime.now(UTC), whose, zone, search, message, turn)
 
 
 def first_words(

@@ -2,52 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from manyclaw.agent.memory_tools import memory_save, memory_search
+from manyclaw.agent.reminder_tools import REMINDER_TOOLS
+from manyclaw.agent.tool import Tool as Tool
+from manyclaw.agent.tool import ToolContext as ToolContext
 from manyclaw.errors import BadInput
-from manyclaw.memory import Passage, Subject
 from manyclaw.skills import READ_SKILL, ToolFailed
-from manyclaw.tenancy import TenantScope
 
 MAX_RESULT_CHARACTERS = 20_000
-
-
-@dataclass(frozen=True)
-class ToolContext:
-    """What a tool may know: whose it is, where it was called, and what time it is (aware UTC).
-
-    ``recall`` searches the memory of ``subject``: query and number in, passages out. ``call`` is the call's own id.
-    """
-
-    scope: TenantScope
-    conversation: str
-    now: datetime
-    subject: Subject
-    time_zone: str
-    recall: Callable[[str, int], list[Passage]]
-    call: str = ""
-
-
-@dataclass(frozen=True)
-class Tool:
-    """A tool as the model sees it, and what runs when it is called.
-
-    ``run`` gives the result's text. It may raise ``BadInput`` or ``ToolFailed``, which the model gets to read.
-    """
-
-    name: str
-    description: str
-    input_schema: dict[str, Any]
-    run: Callable[[ToolContext, dict[str, Any]], str]
-
-    def definition(self) -> dict[str, Any]:
-        """As the Messages API wants it."""
-        return {"name": self.name, "description": self.description, "input_schema": self.input_schema}
 
 
 def _current_time(context: ToolContext, arguments: dict[str, Any]) -> str:
@@ -94,6 +60,7 @@ _BUILT_IN = (
         },
         run=memory_save,
     ),
+    *REMINDER_TOOLS,
 )
 
 
@@ -120,8 +87,9 @@ def run_tool(tools: dict[str, Tool], use: dict[str, Any], context: ToolContext) 
         text, failed = f"There is no tool {use['name']!r}.", True
     else:
         try:
-            given = use["input"] if isinstance(use["input"], dict) else {}
-            text = tool.run(replace(context, call=use["id"]), given)
+            text = tool.run(
+                replace(context, call=str(use["id"])), use["input"] if isinstance(use["input"], dict) else {}
+            )
         except (BadInput, ToolFailed) as error:
             text, failed = str(error), True
     if len(text) > MAX_RESULT_CHARACTERS:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from manyclaw.agent.commands import answer_digest
 from manyclaw.agent.delivery import BotTokenRefused, deliver
 from manyclaw.agent.envelope import Envelope
 from manyclaw.agent.forgetting import forget_reply
@@ -63,9 +64,14 @@ class Attempt:
 def run_turn(runtime: Runtime, attempt: Attempt, pulse: Pulse) -> Outcome:
     """Bring the turn as far as it goes; never raises for what the queue should bring again."""
     facts: dict[str, object] = {}
+    return attempted(attempt, facts, lambda: Turn(runtime, attempt, pulse, facts).run())
+
+
+def attempted(attempt: Attempt, facts: dict[str, object], work: Callable[[], Outcome]) -> Outcome:
+    """``work``'s outcome, or what becomes of the queue's message when it failed."""
     wait = _RETRY_IN[min(attempt.receives, len(_RETRY_IN)) - 1]
     try:
-        outcome = _Turn(runtime, attempt, pulse, facts).run()
+        outcome = work()
     except RetryableError as error:
         outcome = Outcome("retry", max(wait, error.retry_after or 0), {"error": str(error)})
     except ManyclawError as error:
@@ -79,7 +85,11 @@ def run_turn(runtime: Runtime, attempt: Attempt, pulse: Pulse) -> Outcome:
     return outcome
 
 
-class _Turn:
+class Turn:
+    """An attempt at one turn. What schedules begin is a turn too, with a message of their own."""
+
+    thinking: Callable[..., Thinking] = Thinking
+
     def __init__(self, runtime: Runtime, attempt: Attempt, pulse: Pulse, facts: dict[str, object]) -> None:
         self._runtime = runtime
         self._attempt = attempt
@@ -89,7 +99,7 @@ class _Turn:
         self._over: OverLimit | None = None
 
     def run(self) -> Outcome:
-        message = read_message(self._envelope.update)
+        message = self._message()
         if message is None or message.sender_is_bot:
             return Outcome("ignored: no message of a person")
         scope = self._runtime.scopes.open(self._envelope.tenant)
@@ -120,6 +130,9 @@ class _Turn:
         if loaded.gate:
             warn_owners(scope, loaded.gate, loaded, bot, self._over)
         return Outcome("given up", 0) if record.gave_up else Outcome("delivered", facts={"parts": len(record.parts)})
+
+    def _message(self) -> IncomingMessage | None:
+        return read_message(self._envelope.update)
 
     def _known(self, journal: Journal) -> TurnRecord:
         """The turn that was there already. One that was given up is tried anew: its letter came back from the dead."""
@@ -165,13 +178,26 @@ class _Turn:
             return journal.commit_answer(record, split_message(text("failed", language)), [], gave_up=True)
         assert loaded.pairing is not None
         self._pulse.type_in(bot, message.chat_id, message.thread_id)
-        thinking = Thinking(self._runtime, scope, journal, loaded, message, self._attempt.seconds_left, self._facts)
+        thinking = self.thinking(
+            self._runtime, scope, journal, loaded, message, self._attempt.seconds_left, self._facts
+        )
         try:
             return thinking.run(record, loaded.pairing.username)
         except OverLimit as over:
             self._over = over
             self._facts["over"] = over.quota
-            return answer_over_limit(scope, journal, thinking.record, loaded, message, over)
+            return self._over_limit(scope, journal, thinking.record, loaded, message, over)
+
+    def _over_limit(
+        self,
+        scope: TenantScope,
+        journal: Journal,
+        record: TurnRecord | None,
+        loaded: Loaded,
+        message: IncomingMessage,
+        over: OverLimit,
+    ) -> TurnRecord:
+        return answer_over_limit(scope, journal, record, loaded, message, over)
 
     def _commit_plain(
         self,
@@ -194,6 +220,8 @@ class _Turn:
             return text("paused", language)
         if message.command() == "start" and overlay.greeting:
             return overlay.greeting
+        if message.command() == "digest":
+            return answer_digest(self._runtime.scopes.open(self._envelope.tenant), overlay, message, language)
         if not message.text.strip():
             return text("text_only", language)
         try:

@@ -66,6 +66,8 @@ if TYPE_CHECKING:
     from manyclaw.billing.tenants import billed_tenants as billed_tenants
     from manyclaw.billing.tenants import read_markups as read_markups
     from manyclaw.billing.tenants import set_markup as set_markup
+    from manyclaw.billing.turns import TurnUsage as TurnUsage
+    from manyclaw.billing.turns import turn_usage as turn_usage
     from manyclaw.billing.usage import Tokens as Tokens
     from manyclaw.billing.verify import Difference as Difference
     from manyclaw.billing.verify import OpenCall as OpenCall
@@ -99,6 +101,7 @@ else:
             "Settlement": "ledger",
             "SourceUsage": "counters",
             "Tokens": "usage",
+            "TurnUsage": "turns",
             "Usage": "counters",
             "UsageGroup": "counters",
             "UsageReport": "counters",
@@ -132,6 +135,7 @@ else:
             "set_limits": "quota",
             "set_markup": "tenants",
             "settle": "ledger",
+            "turn_usage": "turns",
             "tell_once": "notices",
             "to_csv": "reports",
             "total_key": "counters",

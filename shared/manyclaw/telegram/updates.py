@@ -80,6 +80,8 @@ class IncomingMessage:
         Unix time in seconds, as Telegram dates it.
     sender_is_bot
         False for an anonymous admin or a channel, for whom Telegram puts a bot of its own in the sender's place.
+    source
+        chat, or schedule for what no person wrote but a job: it has no message to reply to (``message_id`` 0).
     """
 
     update_id: int
@@ -97,6 +99,7 @@ class IncomingMessage:
     sent_at: int
     mentions: tuple[str, ...]
     reply_to_id: int | None
+    source: str = "chat"
 
     @property
     def user(self) -> str:

@@ -24,15 +24,16 @@ def session_policy(settings: Settings, tenant: TenantId) -> str:
     Misconfigured
         It is longer than STS takes (very long resource names).
     """
-    partition, account = _role_parts(settings.tenant_role_arn)
+    partition, account = role_parts(settings.tenant_role_arn)
     bucket = f"arn:{partition}:s3:::{settings.bucket}"
     prefix = f"tenants/{tenant}/"
-    secrets = f"arn:{partition}:ssm:{settings.region}:{account}:parameter/{settings.stack}/{prefix}*"
+    home = f"arn:{partition}:{{}}:{settings.region}:{account}"
+    secrets = f"{home.format('ssm')}:parameter/{settings.stack}/{prefix}*"
     statements = [
         {
             "Effect": "Allow",
             "Action": [f"dynamodb:{action}" for action in TABLE_ACTIONS],
-            "Resource": f"arn:{partition}:dynamodb:{settings.region}:{account}:table/{settings.table}",
+            "Resource": f"{home.format('dynamodb')}:table/{settings.table}",
             "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [tenant, f"{tenant}#*"]}},
         },
         {
@@ -53,6 +54,16 @@ def session_policy(settings: Settings, tenant: TenantId) -> str:
         },
         {
             "Effect": "Allow",
+            "Action": [f"scheduler:{verb}Schedule" for verb in ("Create", "Update", "Delete", "Get")],
+            "Resource": f"{home.format('scheduler')}:schedule/{settings.stack}/{schedule_name(tenant, '*')}",
+        },
+        {
+            "Effect": "Allow",
+            "Action": "iam:PassRole",
+            "Resource": f"arn:{partition}:iam::{account}:role/{settings.stack}-scheduler",
+        },
+        {
+            "Effect": "Allow",
             "Action": ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"],
             "Resource": "*",
             "Condition": {"StringLike": {"kms:EncryptionContext:PARAMETER_ARN": secrets}},
@@ -67,7 +78,16 @@ def session_policy(settings: Settings, tenant: TenantId) -> str:
     return policy
 
 
-def _role_parts(role_arn: str) -> tuple[str, str]:
+def schedule_name(tenant: TenantId, job: str) -> str:
+    """A schedule's name in the deployment's group: ``{tenant}.{job}``, at most 64 characters.
+
+    The dot, which no tenant id can hold, parts the two: ``acme.*`` never matches a schedule of ``acme-eu``.
+    """
+    return f"{tenant}.{job}"
+
+
+def role_parts(role_arn: str) -> tuple[str, str]:
+    """The partition and the account of a role's ARN. Raises ``Misconfigured`` for what is none."""
     parts = role_arn.split(":")
     if len(parts) < 6 or not parts[4]:
         raise Misconfigured(f"{role_arn!r} is not the ARN of a role.", hint="Check MANYCLAW_TENANT_ROLE_ARN.")

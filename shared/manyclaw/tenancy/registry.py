@@ -93,6 +93,7 @@ class Registry:
             self._must_be_unfinished(checked, scope)
         if prepare:
             prepare(scope)
+        made = self.get(checked)
         limits = (self.table.get(_BILLING + checked) or {}).get("limits")
         item = {"pk": scope.key(META).pk, "sk": META, "status": ACTIVE, "created_at": now, "updated_at": now}
         item |= {"limits": limits} if limits else {}
@@ -102,7 +103,7 @@ class Registry:
             Item=to_item(item),
             ConditionExpression="attribute_not_exists(sk)",
         )
-        return self.get(checked)
+        return made
 
     def _must_be_unfinished(self, tenant: TenantId, scope: TenantScope) -> None:
         if self.get(tenant).status == DELETING:

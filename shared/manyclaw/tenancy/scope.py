@@ -11,7 +11,7 @@ from typing import Any
 from manyclaw.aws import Clients, Credentials
 from manyclaw.settings import Settings
 from manyclaw.tenancy.ids import TenantId, tenant_id
-from manyclaw.tenancy.policy import session_policy
+from manyclaw.tenancy.policy import role_parts, schedule_name, session_policy
 
 SESSION_SECONDS = 3600
 """Role chaining (a function's role assuming another) allows one hour at most."""
@@ -46,6 +46,7 @@ class TenantScope:
         self.table = settings.table
         self.bucket = settings.bucket
         self._stack = settings.stack
+        self._settings = settings
         self.clients = clients
 
     def __repr__(self) -> str:
@@ -72,6 +73,22 @@ class TenantScope:
     def parameter(self, name: str) -> str:
         """The SSM path of one of the tenant's secrets, e.g. ``telegram/token``."""
         return f"/{self._stack}/tenants/{self.tenant}/{name}"
+
+    @property
+    def schedule_group(self) -> str:
+        """The one group in which all tenants' schedules lie."""
+        return self._stack
+
+    def schedule_name(self, job: str) -> str:
+        """The name of one of the tenant's schedules."""
+        return schedule_name(self.tenant, job)
+
+    def deployment_arn(self, service: str, resource: str) -> str:
+        """The ARN of a resource of this deployment that is named by convention: ``resource`` without the stack."""
+        partition, account = role_parts(self._settings.tenant_role_arn)
+        region = "" if service == "iam" else self._settings.region
+        kind, _, name = resource.rpartition("/")
+        return f"arn:{partition}:{service}:{region}:{account}:{kind + '/' if kind else ''}{self._stack}-{name}"
 
 
 class ScopeFactory:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from local.aws.scheduler import LAST, due_occurrence, substitute
+from local.aws.scheduler import LAST, due_occurrence, page_of_schedules, schedule_arn_of, substitute
 
 CREATED = datetime(2026, 11, 1, 9, 0, tzinfo=UTC).timestamp()
 
@@ -43,3 +43,24 @@ def test_context_attributes_are_substituted_and_other_text_stays() -> None:
         execution="abc",
     )
     assert text == '{"at":"2026-11-01T09:00:00Z","id":"abc","n":"1","arn":"arn:s","x":"<aws.other>"}'
+
+
+def test_rights_and_lists_know_a_schedules_group() -> None:
+    found = schedule_arn_of("/schedules/a.daily", b'{"GroupName":"manyclaw"}', {}, "us-east-1", "1")
+    assert found == "arn:aws:scheduler:us-east-1:1:schedule/manyclaw/a.daily"
+    assert schedule_arn_of("/schedules/a", b"", {"groupName": ["g"]}, "r", "1") == "arn:aws:scheduler:r:1:schedule/g/a"
+    assert schedule_arn_of("/schedules", b"", {}, "r", "1") is None
+    every = {
+        f"g/{name}": {
+            **dict.fromkeys(("Arn", "State", "CreationDate", "LastModificationDate"), "x"),
+            "Name": name,
+            "GroupName": "g",
+            "Target": {"Arn": "q"},
+        }
+        for name in ("a.1", "a.2", "b.1")
+    }
+    first = page_of_schedules(every, {"ScheduleGroup": "g", "MaxResults": "2"})
+    assert [each["Name"] for each in first["Schedules"]] == ["a.1", "a.2"]
+    rest = page_of_schedules(every, {"ScheduleGroup": "g", "NextToken": first["NextToken"]})
+    assert [each["Name"] for each in rest["Schedules"]] == ["b.1"]
+    assert "NextToken" not in rest

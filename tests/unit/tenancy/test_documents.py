@@ -18,7 +18,7 @@ from tests.skills import EXAMPLES
 
 SEED = Path(__file__).resolve().parents[3] / "local" / "seed"
 GATEWAY = parse_gateway_config((SEED / "config.yaml").read_text())
-TOOLS = frozenset({"current_time"})
+TOOLS = frozenset({"current_time", "reminder_set", "reminder_list", "reminder_cancel"})
 
 
 @pytest.mark.parametrize(

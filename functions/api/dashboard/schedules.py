@@ -1,0 +1,65 @@
+"""``/dashboard/t/{tenant}/schedules``: a tenant's jobs with their switches, and a run at once."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from functions.api.dashboard.cookies import SignedIn, check_csrf
+from functions.api.dashboard.pages import render
+from functions.api.dashboard.router import Form, Who, go, to_sign_in
+from functions.api.problems import no_such_tenant
+from functions.api.runtime import runtime
+from functions.api.schedules import book_of, job_answer
+from functions.api.security import tenant_row
+from manyclaw.access import Scope
+from manyclaw.errors import BadInput, Forbidden
+from manyclaw.schedules import job_id, run_now
+from manyclaw.tenancy import Tenant
+
+router = APIRouter(prefix="/dashboard/t/{tenant}/schedules", include_in_schema=False)
+
+
+def _tenant(who: SignedIn, tenant: str) -> Tenant:
+    if not who.session.may_see(tenant):
+        raise no_such_tenant(tenant)
+    return tenant_row(tenant)
+
+
+def _may_switch(who: SignedIn) -> bool:
+    """An owner whom Telegram vouches for, the operator, or a token with the scope for it."""
+    session = who.session
+    if session.telegram_user is not None or session.tenant is None:
+        return True
+    return Scope.CRON_WRITE in runtime().gate.scopes_of(session.token_sha256)
+
+
+@router.get("")
+def schedules_page(request: Request, tenant: str, who: Who, cursor: str = "") -> Response:
+    """The jobs with their last and next runs, a page at a time."""
+    if who is None:
+        return to_sign_in(request)
+    row = _tenant(who, tenant)
+    book = book_of(row.tenant)
+    jobs, following = book.page(50, job_id(cursor) if cursor else "")
+    lines = [job_answer(book.scope, each) for each in jobs]
+    return render(request, "schedules.html", who, tenant=row, jobs=lines, following=following)
+
+
+@router.post("/{job}")
+def change(request: Request, tenant: str, job: str, who: Who, fields: Form) -> Response:
+    """Switch a job on or off, or run it now."""
+    if who is None:
+        return to_sign_in(request)
+    row = _tenant(who, tenant)
+    check_csrf(who, fields)
+    if not _may_switch(who):
+        raise Forbidden("This session may look at schedules, not change them: its token lacks the scope cron:write.")
+    book, wish = book_of(row.tenant), fields.get("do", "")
+    found = book.get(job)
+    if wish == "run":
+        run_now(runtime().clients, runtime().settings, row.tenant, found.job)
+    elif wish in ("on", "off"):
+        book.edit(found.job, {"enabled": wish == "on"})
+    else:
+        raise BadInput(f"{wish[:20]!r} is nothing that can be done with a job.")
+    return go(f"/dashboard/t/{row.tenant}/schedules")

@@ -1,0 +1,98 @@
+"""What the API and the dashboard say of jobs and runs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from functions.api.runtime import runtime
+from functions.api.schemas import Exact
+from manyclaw.agent import known_tools, tool_names
+from manyclaw.schedules import Job, JobBook, Run, page_of_runs
+from manyclaw.tenancy import TenantId, TenantScope, load_overlay
+
+
+class RunAnswer(BaseModel):
+    """One due time of a job. Times are ISO 8601, UTC."""
+
+    due: str
+    outcome: str = Field(description="running, done, failed or skipped")
+    reason: str
+    by_hand: bool
+    started_at: str
+    finished_at: str | None
+    chats: int
+    failed: int
+    calls: int
+    tokens: int
+    cost: Exact = Field(description="USD, exact.")
+
+
+class JobAnswer(BaseModel):
+    """A job: its values as docs/schedules.md names them, and how it stands."""
+
+    job: str
+    values: dict[str, Any]
+    paused: str = Field(description="Why it was switched off other than by hand; empty otherwise.")
+    failures: int = Field(description="Runs that failed, one after another, until now.")
+    next: datetime | None
+    last_run: RunAnswer | None
+
+
+class JobsAnswer(BaseModel):
+    """A page of jobs."""
+
+    jobs: list[JobAnswer]
+    next_cursor: str | None
+
+
+class RunsAnswer(BaseModel):
+    """A page of the run ledger."""
+
+    runs: list[RunAnswer]
+    next_cursor: str | None
+
+
+class QueuedAnswer(BaseModel):
+    """A run that is on its way."""
+
+    job: str
+    due: str
+
+
+def book_of(tenant: TenantId) -> JobBook:
+    """The tenant's jobs, with its tools and its time zone."""
+    here, tools = runtime(), tool_names()
+    scope = here.scope(tenant)
+    return JobBook(
+        scope, tools=tools, zone=load_overlay(scope, here.gateway_config, known_tools(scope)).overlay.time_zone
+    )
+
+
+def job_answer(scope: TenantScope, job: Job) -> JobAnswer:
+    """A job with its last run, which costs a query."""
+    last = page_of_runs(scope, job.job, 1)[0]
+    times = job.next_times(datetime.now(UTC), 1) if job.spec.enabled else []
+    return JobAnswer(
+        job=job.job,
+        values=job.spec.model_dump(mode="json"),
+        paused=job.paused,
+        failures=job.failures,
+        next=times[0] if times else None,
+        last_run=run_answer(last[0]) if last else None,
+    )
+
+
+def run_answer(run: Run) -> RunAnswer:
+    """A run as the API gives it."""
+    same = {name: getattr(run, name) for name in ("due", "outcome", "reason", "by_hand", "started_at", "failed")}
+    return RunAnswer(
+        **same,
+        finished_at=run.finished_at or None,
+        chats=len(run.chats),
+        calls=run.calls,
+        tokens=run.tokens,
+        cost=run.cost_usd,
+    )

@@ -1,0 +1,81 @@
+"""Which chats a job goes to: those that are named, those that subscribed, or all in which something is going on.
+
+``SUB#{job}#{conversation}`` in the tenant's own partition says that a chat wants the job, or (``wants`` false) that it
+does not.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from manyclaw.aws import from_item, pages, to_item
+from manyclaw.schedules.model import Job
+from manyclaw.tenancy import TenantScope, utc_now
+
+ACTIVE_DAYS = 7
+MOST_CHATS = 1_000
+"""Chats that one run serves; the rest is named in the run's reason."""
+
+OWN = "~"
+"""Parts a chat from a job in the name of a conversation that is the job's own."""
+
+_A_BATCH = 100
+
+
+def subscribe(scope: TenantScope, job: str, conversation: str, *, wants: bool) -> None:
+    """Remember whether a chat wants a job."""
+    row = {**scope.key(f"SUB#{job}#{conversation}").__dict__, "wants": wants, "at": utc_now()}
+    scope.clients.dynamodb.put_item(TableName=scope.table, Item=to_item(row))
+
+
+def chats_of(scope: TenantScope, job: Job) -> tuple[str, ...]:
+    """The conversations that a run of ``job`` is for now, in order."""
+    if not isinstance(job.spec.chats, str):
+        return job.spec.chats
+    wishes = {
+        row["sk"].removeprefix(f"SUB#{job.job}#"): bool(row["wants"])
+        for row in _rows(scope, f"SUB#{job.job}#", "sk, wants")
+    }
+    wanted = {conversation for conversation, wants in wishes.items() if wants}
+    if job.spec.chats == "active":
+        unwanted = wishes.keys() - wanted
+        wanted |= _active(scope) - unwanted
+    return tuple(sorted(wanted))
+
+
+def _active(scope: TenantScope) -> set[str]:
+    """Conversations in which something was said within the last :data:`ACTIVE_DAYS` days."""
+    known = [row["conversation"] for row in _rows(scope, "CHAT#", "conversation")]
+    chats = [each for each in known if OWN not in each]
+    since = (datetime.now(UTC) - timedelta(days=ACTIVE_DAYS)).isoformat()
+    active: set[str] = set()
+    for start in range(0, len(chats), _A_BATCH):
+        keys = [scope.part(f"CHAT#{each}", "MSG#HEAD").wire() for each in chats[start:][:_A_BATCH]]
+        active |= {
+            row["pk"].partition("#CHAT#")[2] for row in _batch(scope, keys) if str(row.get("updated_at", "")) >= since
+        }
+    return active
+
+
+def _batch(scope: TenantScope, keys: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    wanted: Any = {scope.table: {"Keys": keys, "ProjectionExpression": "pk, updated_at"}}
+    rows: list[dict[str, Any]] = []
+    while wanted:
+        answer = scope.clients.dynamodb.batch_get_item(RequestItems=wanted)
+        rows += [from_item(cast("dict[str, Any]", item)) for item in answer["Responses"].get(scope.table, [])]
+        wanted = answer.get("UnprocessedKeys")
+    return rows
+
+
+def _rows(scope: TenantScope, prefix: str, attributes: str) -> list[dict[str, Any]]:
+    rows = pages(
+        scope.clients.dynamodb.query,
+        "Items",
+        TableName=scope.table,
+        KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+        ExpressionAttributeValues=to_item({":pk": scope.key("").pk, ":prefix": prefix}),
+        ProjectionExpression=attributes,
+        ConsistentRead=True,
+    )
+    return [from_item(row) for row in rows]
