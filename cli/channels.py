@@ -81,7 +81,7 @@ def menu(ctx: typer.Context, tenant: TenantOption) -> None:
     pairing = load_pairing(scope)
     if pairing is None:
         raise NotFound(f"Tenant {scope.tenant} has no bot.", hint="Pair it first: manyclaw channels pair telegram.")
-    owners = load_overlay(scope, operator.gateway, operator.tools).overlay.owners
+    owners = load_overlay(scope, operator.gateway, operator.tools_of(scope)).overlay.owners
     if not owners:
         hint = f"List Telegram user ids under owners: manyclaw tenants config edit {scope.tenant}."
         raise NotFound(f"Tenant {scope.tenant} has no owners.", hint=hint)

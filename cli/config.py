@@ -56,7 +56,7 @@ def _save(operator: Operator, tenant: str, text: str, if_match: str | None = Non
     from manyclaw.tenancy import save_overlay
 
     scope = operator.scopes.open(tenant)
-    return save_overlay(scope, text, operator.gateway, operator.tools, if_match=if_match)
+    return save_overlay(scope, text, operator.gateway, operator.tools_of(scope), if_match=if_match)
 
 
 @app.command()
@@ -123,6 +123,7 @@ def validate(
     offline: Annotated[
         bool, typer.Option("--offline", help="Check the file by itself, without the gateway's models.")
     ] = False,
+    tenant: Annotated[str, typer.Option("--tenant", "-t", help="Take the tools of this tenant's skills too.")] = "",
 ) -> None:
     """Check a config.yaml without storing it, and tell the line of each problem.
 
@@ -135,5 +136,6 @@ def validate(
     if offline:
         parse_overlay(text)
     else:
-        check_overlay(text, run.operator.gateway, run.operator.tools)
+        tools = run.operator.tools_of(run.operator.scope(tenant)) if tenant else run.operator.tools
+        check_overlay(text, run.operator.gateway, tools)
     run.done(f"{file} is valid.", file=file, valid=True)

@@ -59,9 +59,16 @@ class Operator:
 
     @cached_property
     def tools(self) -> frozenset[str]:
+        """The product's own tools: all that a tenant without skills may allow."""
         from manyclaw.agent import tool_names
 
         return tool_names()
+
+    def tools_of(self, scope: TenantScope) -> frozenset[str]:
+        """What a tenant's ``allowed_tools`` may name: the product's own tools and its skills'."""
+        from manyclaw.agent import known_tools
+
+        return known_tools(scope)
 
     def admin_key(self) -> str:
         """The key to Anthropic's Usage and Cost API; "" when there is none."""

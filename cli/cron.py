@@ -45,7 +45,7 @@ def book_of(ctx: typer.Context, tenant: str) -> JobBook:
 
     operator = session(ctx).operator
     scope = operator.scope(tenant)
-    zone = load_overlay(scope, operator.gateway, operator.tools).overlay.time_zone
+    zone = load_overlay(scope, operator.gateway, operator.tools_of(scope)).overlay.time_zone
     return JobBook(scope, tools=operator.tools, zone=zone)
 
 

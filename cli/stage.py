@@ -186,6 +186,7 @@ def _settings(stack: str, region: str, outputs: Mapping[str, str], telegram: str
             tenant_role_arn=outputs["TenantRoleArn"],
             telegram_api_url=telegram,
             anthropic_base_url=anthropic.rstrip("/"),
+            skills_function=outputs.get("SkillsFunctionName", ""),
             memory_queue_url=outputs.get("MemoryQueueUrl", ""),
             memory_function=outputs.get("MemoryFunctionName", ""),
         )

@@ -88,7 +88,7 @@ def _facts(operator: Operator, tenant: str) -> dict[str, object]:
     config = "in force" if stored else "none, the gateway's defaults are in force"
     try:
         if stored:
-            check_overlay(stored.data, operator.gateway, operator.tools)
+            check_overlay(stored.data, operator.gateway, operator.tools_of(scope))
     except InvalidDocument as error:
         config = f"broken, the last good one is in force: {error.message}"
     facts: dict[str, object] = {**asdict(found), "config": config}
@@ -133,6 +133,7 @@ def delete(
     Example: manyclaw tenants delete customer-acme --dry-run
     """
     from manyclaw.schedules import erase_schedules
+    from manyclaw.skills import forget_secrets
     from manyclaw.telegram import unpair
     from manyclaw.tenancy import erase
 
@@ -144,6 +145,7 @@ def delete(
 
     def disconnect(scope: TenantScope) -> list[str]:
         operator.tokens.revoke_all(scope.tenant)
+        forget_secrets(scope)
         unpaired = unpair(scope, operator.table, operator.stage.telegram_api_urls[0])
         return [*erase_schedules(scope), *unpaired]
 

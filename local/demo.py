@@ -130,7 +130,7 @@ def cast_actors(operator: Operator) -> list[Actor]:
                 hint="The demo needs it active and paired with a bot of the simulated Telegram.",
             )
         spelled = f"{word}-{secrets.token_hex(3)}"
-        prompt = load_overlay(scope, operator.gateway, operator.tools).overlay.system_prompt
+        prompt = load_overlay(scope, operator.gateway, operator.tools_of(scope)).overlay.system_prompt
         name = tenant.display_name or tenant.tenant
         actors.append(Actor(scope, name, pairing.username, spelled, _spent(scope), prompt))
     return actors

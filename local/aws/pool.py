@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections import Counter
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,11 @@ _PATIENCE_SECONDS = 0.02
 _RECHECK_SECONDS = 0.05
 _LONGEST_WAIT_SECONDS = 60.0  # then one more worker is started whatever the load: no caller may wait for ever
 _NEWEST_SHARE = 0.2
+
+
+# The tenant of the invocation being served (Invoke's TenantId); "" for functions without tenant isolation. MiniStack
+# knows nothing of it: here a worker belongs to one tenant from its start to its end, as an environment does on AWS.
+TENANT: ContextVar[str] = ContextVar("manyclaw_lambda_tenant", default="")
 
 
 @dataclass
@@ -67,28 +73,32 @@ class Pool:
     ) -> tuple[Any, str]:
         """A worker for the caller alone, and how it was got ("reused" or "spawn")."""
         key = self._runtime._worker_key(name, config, qualifier)
+        tenant = TENANT.get()
+        wanted = f"{key} {tenant}"
         began = time.monotonic()
         with self._runtime._lock:
-            released = self._released.setdefault(key, threading.Condition(self._runtime._lock))
-            self._waiting[key] += 1
+            released = self._released.setdefault(wanted, threading.Condition(self._runtime._lock))
+            self._waiting[wanted] += 1
             try:
                 while True:
-                    workers = self._runtime._workers.setdefault(key, [])
+                    pool = self._runtime._workers.setdefault(key, [])
+                    workers = [worker for worker in pool if worker.tenant == tenant]
                     free = next((worker for worker in workers if not worker.in_use), None)
                     if free is not None:
                         free.lease()
                         return free, "reused"
                     waited = time.monotonic() - began
-                    if self._may_start(key, len(workers), waited):
+                    if self._may_start(wanted, len(workers), waited):
                         worker = self._runtime._worker_class_for(config)(name, config, code_zip)
-                        worker.pool_key = key
+                        worker.pool_key = wanted
+                        worker.tenant = tenant
                         worker.lease()
-                        workers.append(worker)
+                        pool.append(worker)
                         return worker, "spawn"
                     patience = _PATIENCE_SECONDS - waited
                     released.wait(patience if patience > 0 else _RECHECK_SECONDS)
             finally:
-                self._waiting[key] -= 1
+                self._waiting[wanted] -= 1
 
     def _may_start(self, key: str, workers: int, waited: float) -> bool:
         if waited > _LONGEST_WAIT_SECONDS:
@@ -126,3 +136,14 @@ def install() -> None:
     for module in (lambda_runtime, lambda_svc):
         module.acquire_worker = pool.acquire
         module.release_worker = pool.release
+    invoke = lambda_svc._invoke
+
+    async def invoke_for_tenant(name: str, event: Any, headers: Any, *arguments: Any, **more: Any) -> Any:
+        given = {str(header).lower(): value for header, value in headers.items()}
+        token = TENANT.set(given.get("x-amz-tenant-id", ""))
+        try:
+            return await invoke(name, event, headers, *arguments, **more)
+        finally:
+            TENANT.reset(token)
+
+    lambda_svc._invoke = invoke_for_tenant

@@ -42,6 +42,7 @@ class FunctionWorker(lambda_runtime.Worker):  # type: ignore[misc]  # untyped ba
     starting = True
     start_seconds: float | None = None  # how long its last start took, until the pool has seen it
     pool_key = ""
+    tenant = ""  # whose it is, for a function with tenant isolation
     _proc: subprocess.Popen[bytes] | None
     alive: int  # the read end of a pipe whose other end only this process holds
 
@@ -148,6 +149,7 @@ class FunctionWorker(lambda_runtime.Worker):  # type: ignore[misc]  # untyped ba
                     "arn": invoked_function_arn or self.config.get("FunctionArn", ""),
                     "timeout": timeout,
                     "trace_id": trace_id,
+                    "tenant_id": self.tenant or None,
                 }
                 answer, log = self._exchange(request, timeout)
             except (WorkerDied, OSError) as error:

@@ -17,6 +17,7 @@ def workers() -> list[dict[str, Any]]:
         {
             "function": worker.func_name,
             "pid": worker._proc.pid,
+            "tenant": worker.tenant,
             "in_use": worker.in_use,
             "since_seconds": round(now - worker.last_used, 3),
         }
@@ -61,7 +62,7 @@ def _warm_one(record: dict[str, Any], count: int) -> None:
         if len(workers) >= count:
             return
         worker = lambda_runtime._worker_class_for(config)(name, config, record["code_zip"])
-        worker.pool_key = key
+        worker.pool_key = f"{key} "
         worker.lease()
         workers.append(worker)
     try:

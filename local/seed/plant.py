@@ -15,23 +15,27 @@ import urllib3
 
 from cli.context import Operator
 from cli.stage import Stage, local_stage
+from manyclaw.agent import tool_names
 from manyclaw.errors import Conflict, ManyclawError, Misconfigured, Unavailable
 from manyclaw.settings import REAL_TELEGRAM
+from manyclaw.skills import install, read_folder
 from manyclaw.telegram import Pairing, is_public, load_pairing, open_bot, pair, webhook_address
 from manyclaw.tenancy import Tenant, TenantScope, read_gateway_config, save_gateway_config, save_overlay, utc_now
 
 _HERE = Path(__file__).parent
+_SKILLS = _HERE.parents[1] / "examples" / "skills"
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class SeedTenant:
-    """A tenant of the seed and its bot in the simulated Telegram."""
+    """A tenant of the seed, its bot in the simulated Telegram, and its skill of examples/skills."""
 
     tenant: str
     display_name: str
     username: str
     bot_name: str
+    skill: str
 
     @property
     def overlay(self) -> str:
@@ -39,8 +43,8 @@ class SeedTenant:
 
 
 SEED_TENANTS = (
-    SeedTenant("customer-acme", "Acme Restaurants", "acme_tables_bot", "Acme Reservations"),
-    SeedTenant("customer-globex", "Globex Translations", "globex_translate_bot", "Globex Translator"),
+    SeedTenant("customer-acme", "Acme Restaurants", "acme_tables_bot", "Acme Reservations", "restaurant-bookings"),
+    SeedTenant("customer-globex", "Globex Translations", "globex_translate_bot", "Globex Translator", "translate"),
 )
 
 
@@ -87,7 +91,8 @@ def _plant(operator: Operator, wanted: SeedTenant, simulator: str) -> None:
 
 
 def _overlay(operator: Operator, scope: TenantScope, wanted: SeedTenant) -> None:
-    save_overlay(scope, wanted.overlay, operator.gateway, operator.tools)
+    install(scope, read_folder(_SKILLS / wanted.skill), tool_names())
+    save_overlay(scope, wanted.overlay, operator.gateway, operator.tools_of(scope))
 
 
 def _pair(operator: Operator, scope: TenantScope, token: str) -> None:

@@ -28,6 +28,8 @@ class Settings:
         The role that a :class:`~manyclaw.tenancy.TenantScope` assumes.
     telegram_api_url, anthropic_base_url
         Without a trailing slash.
+    skills_function
+        The function that runs tenants' own code; empty in a process that calls no tool of a skill.
     memory_queue_url, memory_function
         ``memory.fifo`` and the function that owns LanceDB; empty in a process that remembers nothing.
     """
@@ -40,6 +42,7 @@ class Settings:
     tenant_role_arn: str
     telegram_api_url: str
     anthropic_base_url: str
+    skills_function: str = ""
     memory_queue_url: str = ""
     memory_function: str = ""
 
@@ -65,6 +68,7 @@ def settings() -> Settings:
         tenant_role_arn=os.environ.get("MANYCLAW_TENANT_ROLE_ARN", ""),
         telegram_api_url=os.environ.get("TELEGRAM_API_URL", REAL_TELEGRAM).rstrip("/"),
         anthropic_base_url=os.environ.get("ANTHROPIC_BASE_URL", REAL_ANTHROPIC).rstrip("/"),
+        skills_function=os.environ.get("MANYCLAW_SKILLS_FUNCTION", ""),
         memory_queue_url=os.environ.get("MANYCLAW_MEMORY_QUEUE_URL", ""),
         memory_function=os.environ.get("MANYCLAW_MEMORY_FUNCTION", ""),
     )
@@ -86,6 +90,11 @@ def runtime_credentials() -> RuntimeCredentials:
         _required("AWS_SECRET_ACCESS_KEY"),
         os.environ.get("AWS_SESSION_TOKEN") or None,
     )
+
+
+def embedded() -> bool:
+    """Whether this function runs in the embedded stack, where AWS is at an address of the machine itself."""
+    return bool(os.environ.get("AWS_ENDPOINT_URL"))
 
 
 def aws_endpoint(service: str, region: str) -> str:

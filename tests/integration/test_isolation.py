@@ -151,7 +151,7 @@ PROBES: dict[str, list[Probe]] = {
 
 OWN_ROLE = {
     "assume_role": "opens a session: the one thing that a function's own role may do about tenants",
-    "invoke": "asks the memory function, which opens the tenant's session itself",
+    "invoke": "asks memory's function, which opens the tenant's session itself, or that of skills, which has no rights",
     "list_schedules": "the operator's, to find what deleted tenants left over",
     "send_message": "hands a finished turn to memory.fifo; the operator's and the api's, to run a job at once",
     "send_message_batch": "the agent's, to turn a due job into a message for each chat",
@@ -170,6 +170,7 @@ NEVER = {
     "send_message": lambda mine: mine.clients.sqs.send_message(
         QueueUrl="http://localhost/000000000000/manyclaw-inbound.fifo", MessageBody="{}", MessageGroupId="x"
     ),
+    "invoke": lambda mine: mine.clients.get("lambda").invoke(FunctionName="manyclaw-skills", Payload=b"{}"),
     "assume_role": lambda mine: mine.clients.sts.assume_role(
         RoleArn="arn:aws:iam::000000000000:role/manyclaw-tenant", RoleSessionName="escape"
     ),

@@ -11,7 +11,7 @@ from fastapi import Request, Response
 
 from functions.api.runtime import runtime
 from manyclaw.access import WebSession, csrf_token
-from manyclaw.agent import tool_names
+from manyclaw.agent import known_tools
 from manyclaw.errors import BadInput, Forbidden, Refused
 from manyclaw.tenancy import load_overlay
 
@@ -75,7 +75,8 @@ def signed_in(request: Request) -> SignedIn | None:
 def owners(tenant: str) -> tuple[int, ...]:
     """The Telegram ids that the overlay in force lists as owners."""
     here = runtime()
-    return load_overlay(here.scope(tenant), here.gateway_config, tool_names()).overlay.owners
+    scope = here.scope(tenant)
+    return load_overlay(scope, here.gateway_config, known_tools(scope)).overlay.owners
 
 
 async def form(request: Request) -> Mapping[str, str]:

@@ -19,7 +19,7 @@ from functions.api.schemas import (
     UsageAnswer,
 )
 from functions.api.security import AnythingOf, ConfigOf, UsageOf
-from manyclaw.agent import tool_names
+from manyclaw.agent import known_tools
 from manyclaw.billing import GroupBy, usage_report
 from manyclaw.errors import BadInput, Conflict, NeedsPrecondition, Stale
 from manyclaw.telegram import load_pairing
@@ -44,7 +44,7 @@ def show(tenant: AnythingOf) -> TenantAnswer:
     here = runtime()
     scope = here.scope(tenant.tenant)
     gateway = here.gateway_config
-    loaded = load_overlay(scope, gateway, tool_names())
+    loaded = load_overlay(scope, gateway, known_tools(scope))
     pairing = load_pairing(scope)
     return TenantAnswer.model_validate(
         {
@@ -127,7 +127,8 @@ def put_config(
     """Check a file and put it into force from the next message on. Refused with the line of each problem otherwise."""
     etag = _condition(if_match, if_none_match)
     here = runtime()
-    scope, gateway, tools = here.scope(tenant), here.gateway_config, tool_names()
+    scope, gateway = here.scope(tenant), here.gateway_config
+    tools = known_tools(scope)
     check_overlay(data, gateway, tools)
     try:
         saved = replace_overlay(scope, data.decode(), gateway, tools, if_match=etag)

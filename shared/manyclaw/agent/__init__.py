@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from manyclaw.agent.envelope import read_envelope as read_envelope
     from manyclaw.agent.pulse import Pulse as Pulse
     from manyclaw.agent.scheduled import run_scheduled as run_scheduled
+    from manyclaw.agent.skill_tools import known_tools as known_tools
     from manyclaw.agent.tools import tool_names as tool_names
     from manyclaw.agent.turn import Attempt as Attempt
     from manyclaw.agent.turn import run_turn as run_turn
@@ -19,6 +20,7 @@ else:
             "Attempt": "turn",
             "Envelope": "envelope",
             "Pulse": "pulse",
+            "known_tools": "skill_tools",
             "read_envelope": "envelope",
             "run_scheduled": "scheduled",
             "run_turn": "turn",

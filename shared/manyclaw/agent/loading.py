@@ -10,11 +10,13 @@ from typing import Any, cast
 
 from manyclaw.agent.remembering import Recalling, recalling
 from manyclaw.agent.runtime import Runtime
+from manyclaw.agent.skill_tools import names_of
 from manyclaw.agent.tools import tool_names
 from manyclaw.aws import from_item
 from manyclaw.billing import Gate, Limits, Window, Windows, total_key, user_key
 from manyclaw.memory import MemoryRow, memory_key, memory_row, subject_of
 from manyclaw.sessions import Transcript, load_transcript
+from manyclaw.skills import SKILLS_ROW, Index, Installed, skills_of
 from manyclaw.telegram import IncomingMessage, Pairing, pairing_of
 from manyclaw.tenancy import GatewayConfig, Key, LoadedOverlay, TenantScope, load_gateway_config, load_overlay
 
@@ -32,6 +34,7 @@ class Loaded:
     """The tenant's limits as this turn meets them; None for a tenant without any."""
     memory: MemoryRow
     recalled: Recalling
+    skills: tuple[Installed, ...] = ()
 
 
 def load(runtime: Runtime, scope: TenantScope, message: IncomingMessage) -> Loaded:
@@ -49,7 +52,11 @@ def load(runtime: Runtime, scope: TenantScope, message: IncomingMessage) -> Load
     counters = (total_key(scope, today), user_key(scope, today, user))
     rows = pool.submit(_tenant_rows, scope, (*counters, remembered))
     gateway = load_gateway_config(runtime.clients, runtime.settings)
-    overlay = load_overlay(scope, gateway, tool_names())
+
+    def skills() -> Index:
+        return skills_of(rows.result().get(SKILLS_ROW))
+
+    overlay = load_overlay(scope, gateway, lambda: tool_names() | names_of(skills().skills))
     found = rows.result()
     pairing = found.get("PAIRING#telegram")
     limits = Limits.of(found.get("META", {}).get("limits"))
@@ -61,13 +68,14 @@ def load(runtime: Runtime, scope: TenantScope, message: IncomingMessage) -> Load
         overlay=overlay,
         transcript=transcript.result(),
         gate=Gate(scope, limits, user, windows, today, sleep=runtime.sleep) if limits else None,
+        skills=skills().skills,
         memory=memory_row(whose, found.get(remembered.sk)),
         recalled=recalled,
     )
 
 
 def _tenant_rows(scope: TenantScope, more: Iterable[Key]) -> dict[str, dict[str, Any]]:
-    keys = [key.wire() for key in (scope.key("META"), scope.key("PAIRING#telegram"), *more)]
+    keys = [key.wire() for key in (*map(scope.key, ("META", "PAIRING#telegram", SKILLS_ROW)), *more)]
     wanted: Any = {scope.table: {"Keys": keys, "ConsistentRead": True}}
     items: list[dict[str, Any]] = []
     while wanted:

@@ -53,11 +53,11 @@ class Frame:
     cache_ttl: str
 
 
-def frame(gateway: GatewayConfig, overlay: Overlay, tools: dict[str, Tool], username: str) -> Frame:
+def frame(gateway: GatewayConfig, overlay: Overlay, tools: dict[str, Tool], username: str, skills: str = "") -> Frame:
     """The stable part of every prompt of one tenant's bot."""
     model = overlay.model_for(gateway)
     info = gateway.models.get(model)
-    said = (_MANNERS.format(username=username), gateway.instructions.strip(), overlay.system_prompt.strip())
+    said = (_MANNERS.format(username=username), gateway.instructions.strip(), skills, overlay.system_prompt.strip())
     return Frame(
         model=model,
         max_tokens=overlay.max_tokens_for(gateway),

@@ -14,8 +14,8 @@ from manyclaw.agent.envelope import Envelope
 from manyclaw.agent.job_turn import OVER_QUOTA, JobTurn, Receipt, read_receipt
 from manyclaw.agent.pulse import Pulse
 from manyclaw.agent.runtime import Runtime
+from manyclaw.agent.skill_tools import known_tools
 from manyclaw.agent.texts import text
-from manyclaw.agent.tools import tool_names
 from manyclaw.agent.turn import Attempt, Outcome, attempted
 from manyclaw.billing import TurnUsage, turn_usage
 from manyclaw.errors import ManyclawError, RetryableError
@@ -215,7 +215,7 @@ def _after(runtime: Runtime, scope: TenantScope, envelope: Envelope, job: Job | 
 
 def _tell_owners(runtime: Runtime, scope: TenantScope, job: Job) -> None:
     gateway = load_gateway_config(runtime.clients, runtime.settings)
-    overlay = load_overlay(scope, gateway, tool_names()).overlay
+    overlay = load_overlay(scope, gateway, known_tools(scope)).overlay
     pairing = load_pairing(scope)
     if pairing is None:
         return

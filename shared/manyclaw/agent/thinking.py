@@ -23,9 +23,10 @@ from manyclaw.agent.model import (
 from manyclaw.agent.prompt import Frame, fit, frame, longest_prompt, request, user_content
 from manyclaw.agent.remembering import RECENT_MESSAGES, remembered
 from manyclaw.agent.runtime import Runtime
+from manyclaw.agent.skill_tools import offered, skills_paragraph
 from manyclaw.agent.spending import Spending
 from manyclaw.agent.texts import text
-from manyclaw.agent.tools import ToolContext, allowed, run_tool
+from manyclaw.agent.tools import ToolContext, run_tool
 from manyclaw.aws import TransactionRefused
 from manyclaw.billing import Call, Settlement
 from manyclaw.errors import Misconfigured, Unavailable
@@ -95,7 +96,9 @@ class Thinking:
             Not now; everything settled so far is in the journal.
         """
         overlay = self._loaded.overlay.overlay
-        stable = frame(self._loaded.gateway, overlay, allowed(overlay.allowed_tools), username)
+        skills = self._loaded.skills
+        tools = offered(overlay.allowed_tools, skills, self._runtime, self._seconds_left)
+        stable = frame(self._loaded.gateway, overlay, tools, username, skills_paragraph(skills))
         newest = Message("user", user_content(self._message, overlay.time_zone), self._journal.turn)
         if record is None and self._transcript.messages and self._transcript.messages[-1].turn == self._journal.turn:
             raise TransactionRefused([0], {})

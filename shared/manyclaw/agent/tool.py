@@ -36,7 +36,7 @@ class ToolContext:
 class Tool:
     """A tool as the model sees it, and what runs when it is called.
 
-    ``run`` gives the result's text. It may raise ``BadInput``, which the model gets to read.
+    ``run`` gives the result's text. It may raise ``BadInput`` or ``ToolFailed``, which the model gets to read.
     """
 
     name: str

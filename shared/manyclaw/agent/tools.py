@@ -11,6 +11,7 @@ from manyclaw.agent.reminder_tools import REMINDER_TOOLS
 from manyclaw.agent.tool import Tool as Tool
 from manyclaw.agent.tool import ToolContext as ToolContext
 from manyclaw.errors import BadInput
+from manyclaw.skills import READ_SKILL, ToolFailed
 
 MAX_RESULT_CHARACTERS = 20_000
 
@@ -65,7 +66,7 @@ _BUILT_IN = (
 
 def tool_names() -> frozenset[str]:
     """The names that an overlay's ``allowed_tools`` may hold."""
-    return frozenset(tool.name for tool in _BUILT_IN)
+    return frozenset(tool.name for tool in _BUILT_IN) | {READ_SKILL}
 
 
 def every_tool() -> tuple[Tool, ...]:
@@ -89,7 +90,7 @@ def run_tool(tools: dict[str, Tool], use: dict[str, Any], context: ToolContext) 
             text = tool.run(
                 replace(context, call=str(use["id"])), use["input"] if isinstance(use["input"], dict) else {}
             )
-        except BadInput as error:
+        except (BadInput, ToolFailed) as error:
             text, failed = str(error), True
     if len(text) > MAX_RESULT_CHARACTERS:
         text = text[:MAX_RESULT_CHARACTERS] + f"\n[cut: {len(text)} characters]"

@@ -6,6 +6,8 @@ from manyclaw.front import lazy
 
 if TYPE_CHECKING:
     from manyclaw.tenancy.documents import InvalidDocument as InvalidDocument
+    from manyclaw.tenancy.documents import Problem as Problem
+    from manyclaw.tenancy.documents import parse as parse
     from manyclaw.tenancy.erasure import ErasureReport as ErasureReport
     from manyclaw.tenancy.erasure import erase as erase
     from manyclaw.tenancy.gateway import GatewayConfig as GatewayConfig
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from manyclaw.tenancy.ids import tenant_id as tenant_id
     from manyclaw.tenancy.objects import StoredText as StoredText
     from manyclaw.tenancy.objects import read_text as read_text
+    from manyclaw.tenancy.objects import write_text as write_text
     from manyclaw.tenancy.overlay import Overlay as Overlay
     from manyclaw.tenancy.overlay import check_overlay as check_overlay
     from manyclaw.tenancy.overlay import parse_overlay as parse_overlay
@@ -62,6 +65,7 @@ else:
             "LoadedOverlay": "overlay_store",
             "ModelInfo": "gateway",
             "Overlay": "overlay",
+            "Problem": "documents",
             "Rates": "gateway",
             "Registry": "registry",
             "ScopeFactory": "scope",
@@ -77,6 +81,7 @@ else:
             "held": "gateway_table",
             "load_gateway_config": "gateway_store",
             "load_overlay": "overlay_store",
+            "parse": "documents",
             "parse_gateway_config": "gateway",
             "parse_overlay": "overlay",
             "put_secret": "secrets",
@@ -93,5 +98,6 @@ else:
             "strip_rows": "removal",
             "tenant_id": "ids",
             "utc_now": "registry",
+            "write_text": "objects",
         },
     )

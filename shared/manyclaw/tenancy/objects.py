@@ -68,7 +68,15 @@ def _listed(s3: Any, bucket: str, key: str) -> bool:
     return any(each["Key"] == key for each in found)
 
 
-def write_text(s3: Any, bucket: str, key: str, text: str, *, etag: str) -> str:
+def write_text(
+    s3: Any,
+    bucket: str,
+    key: str,
+    text: str | bytes,
+    *,
+    etag: str,
+    content_type: str = "application/yaml; charset=utf-8",
+) -> str:
     """Write the file if it still has ``etag`` ("" = if there is none yet); gives the new ETag.
 
     Raises
@@ -81,7 +89,11 @@ def write_text(s3: Any, bucket: str, key: str, text: str, *, etag: str) -> str:
     condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
     try:
         answer = s3.put_object(
-            Bucket=bucket, Key=key, Body=text.encode(), ContentType="application/yaml; charset=utf-8", **condition
+            Bucket=bucket,
+            Key=key,
+            Body=text.encode() if isinstance(text, str) else text,
+            ContentType=content_type,
+            **condition,
         )
     except ClientError as error:
         if error_code(error) in ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "412", "409"):

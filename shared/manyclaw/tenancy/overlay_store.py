@@ -7,6 +7,7 @@ broken version is written down once (``CONFIG#problem``), and the one process th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -61,8 +62,12 @@ _seen: dict[tuple[str, str], _Seen] = {}
 _lock = Lock()
 
 
-def load_overlay(scope: TenantScope, gateway: GatewayConfig, tools: frozenset[str]) -> LoadedOverlay:
+def load_overlay(
+    scope: TenantScope, gateway: GatewayConfig, tools: frozenset[str] | Callable[[], frozenset[str]]
+) -> LoadedOverlay:
     """The overlay in force for the turn that begins now: one S3 request, and table requests only after a change.
+
+    ``tools`` may be a function, asked after the file was read: the tenant's own tools may be on their way.
 
     Raises
     ------
@@ -77,13 +82,14 @@ def load_overlay(scope: TenantScope, gateway: GatewayConfig, tools: frozenset[st
     except Unchanged:
         assert seen is not None
         stored = seen.stored
-    if seen and seen.stored == stored and seen.gateway is gateway and seen.tools == tools:
+    names = tools() if callable(tools) else tools
+    if seen and seen.stored == stored and seen.gateway is gateway and seen.tools == names:
         return seen.loaded
-    loaded = _judge(scope, stored, gateway, tools)
+    loaded = _judge(scope, stored, gateway, names)
     told = LoadedOverlay(loaded.overlay, loaded.etag, loaded.problem)
     with _lock:
         _seen.pop(slot, None)
-        _seen[slot] = _Seen(stored, gateway, tools, told)
+        _seen[slot] = _Seen(stored, gateway, names, told)
         while len(_seen) > _KEEP:
             _seen.pop(next(iter(_seen)))
     return loaded

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from manyclaw.skills import read_folder
 from manyclaw.tenancy import InvalidDocument, Overlay, check_overlay, parse_overlay
 from manyclaw.tenancy.gateway import parse_gateway_config
 from manyclaw.tenancy.overlay_store import _usable
+from tests.skills import EXAMPLES
 
 SEED = Path(__file__).resolve().parents[3] / "local" / "seed"
 GATEWAY = parse_gateway_config((SEED / "config.yaml").read_text())
@@ -85,7 +87,10 @@ def test_what_the_gateway_has_withdrawn_is_left_out_of_the_last_good_version() -
 
 @pytest.mark.parametrize("path", sorted(SEED.glob("customer-*.yaml")), ids=lambda path: path.stem)
 def test_the_seeds_overlays_are_valid(path: Path) -> None:
-    assert check_overlay(path.read_text(), GATEWAY, TOOLS).system_prompt
+    folders = sorted(EXAMPLES.iterdir())
+    assert check_overlay(
+        path.read_text(), GATEWAY, TOOLS.union(*({tool.name for tool in read_folder(each).tools} for each in folders))
+    ).system_prompt
 
 
 def test_the_seeds_prices_are_anthropics() -> None:
