@@ -26,7 +26,7 @@ def tenant(shared_world: World) -> Customer:
 
 @pytest.fixture(scope="module")
 def tokens(shared_world: World, tenant: Customer) -> dict[str, str]:
-    scopes = ("usage:read", "config:write")
+    scopes = ("usage:read", "config:write", "cron:write")
     return {"tenant": token(shared_world, tenant.id, *scopes), "operator": token(shared_world, None)}
 
 
@@ -56,6 +56,8 @@ def _try(operation: Any, bearer: str, tenant: str) -> set[int]:
     def check(case: Any) -> None:
         if case.path_parameters and len(seen) != 1:  # mostly the tenant itself: the rest is 404 and says little
             case.path_parameters["tenant"] = tenant
+            if "job" in case.path_parameters:
+                case.path_parameters["job"] = "friday-digest"
         response = case.call(headers={"Authorization": f"Bearer {bearer}"})
         seen.add(response.status_code)
         case.validate_response(response, excluded_checks=_BEYOND_A_SCHEMA)
