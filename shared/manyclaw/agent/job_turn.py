@@ -14,7 +14,7 @@ from manyclaw.agent.loading import Loaded
 from manyclaw.agent.prompt import Frame, user_content
 from manyclaw.agent.pulse import Pulse
 from manyclaw.agent.runtime import Runtime
-from manyclaw.agent.thinking import Thinking, first_words, tool_context
+from manyclaw.agent.thinking import Thinking, claim_without_call, tool_context
 from manyclaw.agent.tools import allowed, run_tool
 from manyclaw.agent.turn import GIVE_UP_AT, Attempt, Turn
 from manyclaw.aws import from_item
@@ -144,8 +144,7 @@ class JobTurn(Turn):
         except BudgetReached as reached:
             known = journal.resume()
             if known is None:
-                now = datetime.now(UTC)
-                known = journal.claim(now, first_words(scope, journal, loaded.transcript, message, now), calls=0)
+                known = claim_without_call(scope, journal, loaded.transcript, message)
             return _give_up(journal, known, reached.message)
 
     def _over_limit(
@@ -161,8 +160,7 @@ class JobTurn(Turn):
         if over.quota.endswith("_per_minute"):
             raise over
         if record is None:
-            now = datetime.now(UTC)
-            record = journal.claim(now, first_words(scope, journal, loaded.transcript, message, now), calls=0)
+            record = claim_without_call(scope, journal, loaded.transcript, message)
         return _give_up(journal, record, f"{OVER_QUOTA} ({over.quota})")
 
     def _hushed(self, journal: Journal, record: TurnRecord) -> TurnRecord:
@@ -184,7 +182,7 @@ class JobTurn(Turn):
         said = self._said(scope, journal, loaded, message)
         now = datetime.now(UTC)
         if record is None:
-            record = journal.claim(now, first_words(scope, journal, loaded.transcript, message, now), calls=0)
+            record = claim_without_call(scope, journal, loaded.transcript, message)
         asked = Message("user", user_content(message, loaded.overlay.overlay.time_zone), journal.turn)
         reply = Message("assistant", [{"type": "text", "text": said}], journal.turn)
         context = loaded.transcript.context_tokens + len(said) // 2

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from manyclaw.agent.journal import Journal, TurnRecord
 from manyclaw.agent.loading import Loaded
 from manyclaw.agent.texts import text
-from manyclaw.agent.thinking import first_words
+from manyclaw.agent.thinking import claim_without_call
 from manyclaw.billing import Gate, OverLimit, claim_warning, tell_once
 from manyclaw.errors import ManyclawError
 from manyclaw.logs import fields
@@ -44,8 +44,7 @@ def answer_over_limit(
     if record is not None and record.steps and over.quota.endswith("_per_minute"):
         raise over
     if record is None:
-        now = datetime.now(UTC)
-        record = journal.claim(now, first_words(scope, journal, loaded.transcript, message, now), calls=0)
+        record = claim_without_call(scope, journal, loaded.transcript, message)
     whom = message.user if over.quota.startswith("user_") else message.conversation
     if whom not in over.told:
         return journal.commit_answer(record, [_notice(loaded, over)], [tell_once(scope, over, whom)])

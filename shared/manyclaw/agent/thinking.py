@@ -265,6 +265,14 @@ def first_words(
     return [journal.tenant_stays(), index_row(scope, transcript.conversation, message.chat_type, now)]
 
 
+def claim_without_call(
+    scope: TenantScope, journal: Journal, transcript: Transcript, message: IncomingMessage
+) -> TurnRecord:
+    """Claim a turn that is closed without asking the model."""
+    now = datetime.now(UTC)
+    return journal.claim(now, first_words(scope, journal, transcript, message, now), calls=0)
+
+
 def _messages(record: TurnRecord | None, turn: str) -> list[Message]:
     """The journal's steps as messages: all results of one answer's tool calls are one user message."""
     messages: list[Message] = []

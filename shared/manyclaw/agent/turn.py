@@ -22,7 +22,7 @@ from manyclaw.agent.pulse import Pulse
 from manyclaw.agent.remembering import handing_over
 from manyclaw.agent.runtime import Runtime
 from manyclaw.agent.texts import text
-from manyclaw.agent.thinking import Thinking, first_words
+from manyclaw.agent.thinking import Thinking, claim_without_call
 from manyclaw.aws import TransactionRefused, error_code, is_aws_error
 from manyclaw.billing import OverLimit
 from manyclaw.errors import ManyclawError, Misconfigured, RetryableError
@@ -209,8 +209,7 @@ class Turn:
         said: str,
     ) -> TurnRecord:
         if record is None:
-            now = datetime.now(UTC)
-            record = journal.claim(now, first_words(scope, journal, loaded.transcript, message, now), calls=0)
+            record = claim_without_call(scope, journal, loaded.transcript, message)
         return journal.commit_answer(record, split_message(said), [])
 
     def _without_model(self, loaded: Loaded, message: IncomingMessage, language: str) -> str:
