@@ -7,8 +7,9 @@ import time
 import pytest
 
 from manyclaw.memory import load_memory_row
+from manyclaw.tenancy import row_keys
 from tests.integration.memories import memory_of, private, search, wait_until_remembered
-from tests.integration.world import Person, World
+from tests.integration.world import Customer, Person, World
 
 pytestmark = pytest.mark.integration
 
@@ -37,6 +38,7 @@ def test_a_crash_between_the_answer_and_the_handing_over_loses_no_turn(world: Wo
     world.say(acme, ann, "the spare key is under the third stone")
     world.until("the answer", lambda: world.answers(acme, ann.id))
     world.until("the handing over to hang", lambda: world.aws("GET", "held")["held"])
+    world.until("the sending to be marked", lambda: parts_marked_as_sent(acme, ann) == 1)
     # When the agent dies there
     assert world.kill_agents() == 1
     world.aws("POST", "release")
@@ -48,6 +50,14 @@ def test_a_crash_between_the_answer_and_the_handing_over_loses_no_turn(world: Wo
     assert len(world.answers(acme, ann.id)) == 2
     assert load_memory_row(acme.scope, private(ann)).turns == 2
     assert len(world.model_calls(acme)) == 2
+
+
+def parts_marked_as_sent(acme: Customer, ann: Person) -> int:
+    """Of the only turn of a conversation in private."""
+    keys = row_keys(acme.scope, acme.scope.part(f"CHAT#{ann.id}", "").pk)
+    (turn,) = (key for key in keys if key["sk"]["S"].startswith("TURN#") and "#STEP#" not in key["sk"]["S"])
+    row = acme.scope.clients.dynamodb.get_item(TableName=acme.scope.table, Key=turn, ConsistentRead=True)
+    return int(row["Item"].get("sent", {"N": "0"})["N"])
 
 
 @pytest.mark.parametrize(

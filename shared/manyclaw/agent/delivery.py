@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from manyclaw.agent.journal import Journal, TurnRecord
+from manyclaw.agent.remembering import HandingOver
 from manyclaw.errors import RetryableError, Unavailable
 from manyclaw.logs import fields
 from manyclaw.telegram import Bot, IncomingMessage, TelegramRefused, TelegramUnavailable
@@ -31,15 +32,16 @@ def deliver(
     record: TurnRecord,
     bot: Bot,
     message: IncomingMessage,
-    handed_over: Callable[[], bool],
+    handing_over: HandingOver,
     sleep: Callable[[float], None] = time.sleep,
 ) -> TurnRecord:
     """Send what is not marked sent. A crash between Telegram's 200 and our mark sends one part twice, never none.
 
     Parameters
     ----------
-    handed_over
-        Whether memory has taken the turn; may wait for it. The turn is not closed before, so none is lost.
+    handing_over
+        The turn on its way to memory. What was sent is marked without waiting for it, but the turn is not closed
+        before memory has it, so none is lost.
 
     Raises
     ------
@@ -58,14 +60,14 @@ def deliver(
             if error.code in TOKEN_REFUSED:
                 raise BotTokenRefused("Telegram refuses the bot's token; pairing the bot again mends that.") from None
             log.warning("undeliverable", extra=fields(turn=journal.turn, code=error.code, error=error.description))
-            return _close(journal, record, handed_over, f"undeliverable: {error.description}")
+            return _close(journal, record, handing_over, f"undeliverable: {error.description}")
         last = record.sent + 1 == len(record.parts)
-        record = journal.mark_sent(record, message_id, last=last and handed_over())
-    return record if record.state != "answered" else _close(journal, record, handed_over, "remembered late")
+        record = journal.mark_sent(record, message_id, last=last and handing_over.seems_taken())
+    return record if record.state != "answered" else _close(journal, record, handing_over, "")
 
 
-def _close(journal: Journal, record: TurnRecord, handed_over: Callable[[], bool], note: str) -> TurnRecord:
-    if not handed_over():
+def _close(journal: Journal, record: TurnRecord, handing_over: HandingOver, note: str) -> TurnRecord:
+    if not handing_over.taken():
         raise Unavailable("Memory has not taken the turn.", retry_after=2)
     return journal.finish(record, note)
 

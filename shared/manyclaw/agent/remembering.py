@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -110,12 +110,35 @@ def _cut(text: str, limit: int) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+class HandingOver:
+    """A turn on its way to memory; ``sending`` is None when there is nothing to hand over."""
+
+    def __init__(self, tenant: str, turn: str, sending: Future[None] | None) -> None:
+        self._tenant = tenant
+        self._turn = turn
+        self._sending = sending
+
+    def seems_taken(self) -> bool:
+        """Whether memory has the turn already; never waits."""
+        return self._sending is None or (self._sending.done() and self.taken())
+
+    def taken(self) -> bool:
+        """Whether memory has the turn; waits until that is known."""
+        try:
+            if self._sending is not None:
+                self._sending.result()
+        except ManyclawError as error:
+            log.warning("not handed over", extra=fields(tenant=self._tenant, turn=self._turn, error=str(error)))
+            return False
+        return True
+
+
 def handing_over(
     runtime: Runtime, scope: TenantScope, turn: str, record: TurnRecord, message: IncomingMessage
-) -> Callable[[], bool]:
-    """Begin to give the turn to memory, beside the sending; the call says whether memory has it, and waits for that."""
+) -> HandingOver:
+    """Begin to give the turn to memory, beside the sending."""
     if not record.remember or not runtime.settings.memory_queue_url:
-        return lambda: True
+        return HandingOver(scope.tenant, turn, None)
     finished = Turn(
         id=turn,
         conversation=message.conversation,
@@ -126,13 +149,4 @@ def handing_over(
     )
     whose = subject_of(message.chat_id, private=message.is_private)
     sending = runtime.pool.submit(hand_over, runtime.clients, runtime.settings, scope.tenant, whose, finished)
-
-    def handed_over() -> bool:
-        try:
-            sending.result()
-        except ManyclawError as error:
-            log.warning("not handed over", extra=fields(tenant=scope.tenant, turn=turn, error=str(error)))
-            return False
-        return True
-
-    return handed_over
+    return HandingOver(scope.tenant, turn, sending)

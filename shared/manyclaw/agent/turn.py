@@ -121,9 +121,9 @@ class Turn:
             record = self._answer(scope, journal, known, loaded, message, bot)
         self._pulse.stop_typing()
         self._report_config(loaded, bot)
-        handed_over = handing_over(self._runtime, scope, journal.turn, record, message)
+        handed = handing_over(self._runtime, scope, journal.turn, record, message)
         try:
-            record = deliver(journal, record, bot, message, handed_over, self._runtime.sleep)
+            record = deliver(journal, record, bot, message, handed, self._runtime.sleep)
         except BotTokenRefused:
             self._runtime.forget_bot(scope, loaded.pairing)
             raise

@@ -58,7 +58,8 @@ def forget(scope: TenantScope, whose: Subject, until: datetime, *, dry_run: bool
     Parameters
     ----------
     until
-        Turns up to this time (UTC) that are still on their way to the memory are not indexed any more.
+        Turns up to this time (UTC) that are still on their way to the memory are not indexed any more. Telegram's times
+        are whole seconds, so what is said within the same second is not remembered either.
 
     Raises
     ------
