@@ -112,6 +112,7 @@ def main() -> int:
         queues,
         requests,
         scheduler,
+        streams,
         transport,
         worker,
     )
@@ -132,6 +133,7 @@ def main() -> int:
     transport.install()
     queues.install()
     scheduler.install()
+    streams.install()
     requests.install()
     pool.install()
     worker.install(runtimes, cache, function_logs.FunctionLogs(options.state / "logs"))
@@ -141,6 +143,7 @@ def main() -> int:
     def load_and_release() -> None:
         load_all()
         queues.release_orphans()
+        streams.replay()
 
     def save_last(_: Any) -> None:
         checkpoints.save_last()

@@ -10,15 +10,18 @@ from typing import Any
 
 from manyclaw.agent.envelope import Envelope
 from manyclaw.agent.journal import Journal, TurnRecord
+from manyclaw.agent.limits import over_limit_entry
 from manyclaw.agent.loading import Loaded
 from manyclaw.agent.prompt import Frame, user_content
 from manyclaw.agent.pulse import Pulse
 from manyclaw.agent.runtime import Runtime
 from manyclaw.agent.thinking import Thinking, claim_without_call, tool_context
+from manyclaw.agent.tool_audit import called, left_open
 from manyclaw.agent.tools import allowed, run_tool
 from manyclaw.agent.turn import GIVE_UP_AT, Attempt, Turn
+from manyclaw.audit import Actor, record
 from manyclaw.aws import from_item
-from manyclaw.billing import OverLimit, turn_usage
+from manyclaw.billing import OverLimit, tell_once, turn_usage
 from manyclaw.errors import BadInput, PermanentError
 from manyclaw.schedules import OWN, Job, load_run
 from manyclaw.sessions import Message, append
@@ -108,6 +111,9 @@ class JobTurn(Turn):
             source="schedule",
         )
 
+    def _actor(self, message: IncomingMessage) -> Actor:
+        return Actor("schedule", f"job:{self._job.job}", "schedule")
+
     def _ignored(self, loaded: Loaded, message: IncomingMessage) -> str:
         if loaded.status != "active":
             return f"the tenant is {loaded.status or 'not there'}"
@@ -131,7 +137,7 @@ class JobTurn(Turn):
         if record is not None and record.state == "answered":
             return self._hushed(journal, record)
         if record is not None and record.tries >= GIVE_UP_AT:
-            return _give_up(journal, record, "given up: the model could not be asked")
+            return _give_up(journal, record, "given up: the model could not be asked", left_open(scope, record))
         if self._job.spec.kind != "prompt":
             return self._plain(scope, journal, record, loaded, message)
         budget = self._job.spec.budget_run_usd
@@ -161,7 +167,10 @@ class JobTurn(Turn):
             raise over
         if record is None:
             record = claim_without_call(scope, journal, loaded.transcript, message)
-        return _give_up(journal, record, f"{OVER_QUOTA} ({over.quota})")
+        told: list[dict[str, Any]] = []
+        if f"job:{self._job.job}" not in over.told:
+            told = [tell_once(scope, over, f"job:{self._job.job}"), over_limit_entry(scope, journal.turn, over)]
+        return _give_up(journal, record, f"{OVER_QUOTA} ({over.quota})", told)
 
     def _hushed(self, journal: Journal, record: TurnRecord) -> TurnRecord:
         """A quiet job's answer is kept in the conversation and not sent."""
@@ -179,7 +188,7 @@ class JobTurn(Turn):
         message: IncomingMessage,
     ) -> TurnRecord:
         """A reminder or a tool's result: no model is asked, but the conversation knows of it."""
-        said = self._said(scope, journal, loaded, message)
+        said, told = self._said(scope, journal, loaded, message)
         now = datetime.now(UTC)
         if record is None:
             record = claim_without_call(scope, journal, loaded.transcript, message)
@@ -187,22 +196,27 @@ class JobTurn(Turn):
         reply = Message("assistant", [{"type": "text", "text": said}], journal.turn)
         context = loaded.transcript.context_tokens + len(said) // 2
         items = append(scope, loaded.transcript, [asked, reply], context, now)
-        return self._hushed(journal, journal.commit_answer(record, split_message(said), items))
+        return self._hushed(journal, journal.commit_answer(record, split_message(said), [*items, *told]))
 
-    def _said(self, scope: TenantScope, journal: Journal, loaded: Loaded, message: IncomingMessage) -> str:
+    def _said(
+        self, scope: TenantScope, journal: Journal, loaded: Loaded, message: IncomingMessage
+    ) -> tuple[str, list[dict[str, Any]]]:
+        """The text, and what goes into the transaction that commits it."""
         spec = self._job.spec
         if spec.kind == "tool":
             use = {"id": "schedule", "name": spec.tool, "input": spec.arguments}
             context = tool_context(self._runtime, scope, loaded, message, journal.turn)
-            block = run_tool(allowed((spec.tool,)), use, context)
+            tools = allowed((spec.tool,))
+            block = run_tool(tools, use, context)
             if block.get("is_error"):
+                record(scope.audit, "tool.call", on=f"tool:{spec.tool}", outcome="failed", turn=journal.turn)
                 raise BadInput(f"The tool {spec.tool} failed: {block['content']}")
-            return str(block["content"])
+            return str(block["content"]), [called(scope, journal.turn, use, block, tools)]
         due = datetime.fromisoformat(self._envelope.due)
         late = (datetime.now(UTC) - due).total_seconds() > _LATE_AFTER
-        return f"⏰ {spec.prompt}" + (f"\n({due:%Y-%m-%d %H:%M} UTC)" if late else "")
+        return f"⏰ {spec.prompt}" + (f"\n({due:%Y-%m-%d %H:%M} UTC)" if late else ""), []
 
 
-def _give_up(journal: Journal, record: TurnRecord, why: str) -> TurnRecord:
+def _give_up(journal: Journal, record: TurnRecord, why: str, told: list[dict[str, Any]] | None = None) -> TurnRecord:
     """Close the turn without a word to the chat: the ledger and the owners hear of it, not whoever reads there."""
-    return journal.finish(journal.commit_answer(record, [], [], gave_up=True), why)
+    return journal.finish(journal.commit_answer(record, [], told or [], gave_up=True), why)

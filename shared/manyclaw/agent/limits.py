@@ -11,6 +11,7 @@ from manyclaw.agent.journal import Journal, TurnRecord
 from manyclaw.agent.loading import Loaded
 from manyclaw.agent.texts import text
 from manyclaw.agent.thinking import claim_without_call
+from manyclaw.audit import entry
 from manyclaw.billing import Gate, OverLimit, claim_warning, tell_once
 from manyclaw.errors import ManyclawError
 from manyclaw.logs import fields
@@ -47,8 +48,16 @@ def answer_over_limit(
         record = claim_without_call(scope, journal, loaded.transcript, message)
     whom = message.user if over.quota.startswith("user_") else message.conversation
     if whom not in over.told:
-        return journal.commit_answer(record, [_notice(loaded, over)], [tell_once(scope, over, whom)])
+        told = over_limit_entry(scope, journal.turn, over)
+        return journal.commit_answer(record, [_notice(loaded, over)], [tell_once(scope, over, whom), told])
     return journal.finish(journal.commit_answer(record, [], []), f"over {over.quota}, told before")
+
+
+def over_limit_entry(scope: TenantScope, turn: str, over: OverLimit) -> dict[str, Any]:
+    """For the audit log: that a limit refused a call. It goes with ``tell_once``: once a window."""
+    ends = f"{over.resets_at:%Y-%m-%dT%H:%M:%SZ}"
+    on = f"limit:{over.quota}"
+    return entry(scope.audit, "quota.exceeded", on=on, outcome="refused", turn=turn, resets_at=ends)
 
 
 def _notice(loaded: Loaded, over: OverLimit) -> str:

@@ -26,6 +26,7 @@ from manyclaw.agent.runtime import Runtime
 from manyclaw.agent.skill_tools import offered, skills_paragraph
 from manyclaw.agent.spending import Spending
 from manyclaw.agent.texts import text
+from manyclaw.agent.tool_audit import called
 from manyclaw.agent.tools import ToolContext, run_tool
 from manyclaw.aws import TransactionRefused
 from manyclaw.billing import Call, Settlement
@@ -159,7 +160,8 @@ class Thinking:
         for use in uses[results:]:
             context = tool_context(self._runtime, self._scope, self._loaded, self._message, self._journal.turn)
             block = run_tool(stable.tools, use, context)
-            self._record = self._journal.add_step(self._mine(), Step("result", [block]), datetime.now(UTC), [])
+            told = called(self._scope, self._journal.turn, use, block, stable.tools)
+            self._record = self._journal.add_step(self._mine(), Step("result", [block]), datetime.now(UTC), [told])
 
     def _call(self, stable: Frame, said: list[Message]) -> tuple[Call, Answer]:
         """One whole answer. A busy model is tried again under the same ledger row, a broken call under a new one."""

@@ -23,6 +23,8 @@ from manyclaw.agent.remembering import handing_over
 from manyclaw.agent.runtime import Runtime
 from manyclaw.agent.texts import text
 from manyclaw.agent.thinking import Thinking, claim_without_call
+from manyclaw.agent.tool_audit import left_open
+from manyclaw.audit import Actor, acting
 from manyclaw.aws import TransactionRefused, error_code, is_aws_error
 from manyclaw.billing import OverLimit
 from manyclaw.errors import ManyclawError, Misconfigured, RetryableError
@@ -102,6 +104,10 @@ class Turn:
         message = self._message()
         if message is None or message.sender_is_bot:
             return Outcome("ignored: no message of a person")
+        with acting(self._actor(message)):
+            return self._run(message)
+
+    def _run(self, message: IncomingMessage) -> Outcome:
         scope = self._runtime.scopes.open(self._envelope.tenant)
         journal = Journal(scope, message.conversation, self._envelope.turn)
         record = journal.resume() if self._attempt.receives > 1 else None
@@ -133,6 +139,10 @@ class Turn:
 
     def _message(self) -> IncomingMessage | None:
         return read_message(self._envelope.update)
+
+    def _actor(self, message: IncomingMessage) -> Actor:
+        """Who is behind what this turn does, for the audit log."""
+        return Actor("user", f"telegram:{message.user}", "telegram")
 
     def _known(self, journal: Journal) -> TurnRecord:
         """The turn that was there already. One that was given up is tried anew: its letter came back from the dead."""
@@ -175,7 +185,8 @@ class Turn:
             return self._commit_plain(scope, journal, record, loaded, message, said)
         if record is not None and record.tries >= GIVE_UP_AT:
             log.error("turn given up", extra=fields(tenant=scope.tenant, turn=journal.turn))
-            return journal.commit_answer(record, split_message(text("failed", language)), [], gave_up=True)
+            apology = split_message(text("failed", language))
+            return journal.commit_answer(record, apology, left_open(scope, record), gave_up=True)
         assert loaded.pairing is not None
         self._pulse.type_in(bot, message.chat_id, message.thread_id)
         thinking = self.thinking(
