@@ -72,6 +72,7 @@ def menu(ctx: typer.Context, tenant: TenantOption) -> None:
 
     Example: manyclaw channels menu --tenant customer-acme
     """
+    from manyclaw.audit import record
     from manyclaw.telegram import dashboard_address, load_pairing, offer_dashboard, open_bot
     from manyclaw.tenancy import load_overlay
 
@@ -85,6 +86,7 @@ def menu(ctx: typer.Context, tenant: TenantOption) -> None:
     if not owners:
         hint = f"List Telegram user ids under owners: manyclaw tenants config edit {scope.tenant}."
         raise NotFound(f"Tenant {scope.tenant} has no owners.", hint=hint)
+    record(scope.audit, "pairing.menu", on=f"bot:{pairing.bot_id}", owners=[f"telegram:{owner}" for owner in owners])
     address = dashboard_address(stage.public_url, scope.tenant)
     notes = offer_dashboard(open_bot(scope, pairing, stage.telegram_api_urls[0]), owners, address)
     given = len(owners) - len(notes)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli import billing, channels, config, cron_all, memory, quota, rates, skills, stack, tenants, tokens, usage
+from cli import audit, billing, channels, config, cron_all, memory, quota, rates, skills, stack, tenants, tokens, usage
 from cli.context import Session, print_facts, session
 from cli.root import Root
 
@@ -29,6 +29,7 @@ app.add_typer(cron_all.app, name="cron")
 app.add_typer(billing.app, name="billing")
 app.add_typer(rates.app, name="rates")
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(audit.app, name="audit")
 app.add_typer(stack.app, name="stack")
 
 

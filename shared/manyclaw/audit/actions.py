@@ -69,7 +69,7 @@ ACTIONS = {
     "memory.forget": Action("all that a person or a group said is erased", "subject", ("messages", "files", "facts")),
     "memory.rebuild": Action("a memory is indexed anew", "subject"),
     "export.usage": Action("a usage report leaves as CSV", "report", ("first", "last")),
-    "export.audit": Action("an audit log leaves as a file", "log", ("first", "last", "entries", "format")),
+    "export.audit": Action("an audit log leaves as a file", "log", ("format",)),
     "sign_in": Action("somebody signs in to the dashboard, or is refused", "dashboard"),
     "sign_out": Action("somebody signs out of the dashboard", "dashboard"),
     "audit.unreadable": Action("the inbox held something that is no entry", "inbox", ("sha256",)),
