@@ -108,6 +108,7 @@ def main() -> int:
         expressions,
         function_logs,
         leading_keys,
+        locks,
         pool,
         queues,
         requests,
@@ -129,6 +130,7 @@ def main() -> int:
     checkpoints.install()
     clock.install()
     leading_keys.install()
+    locks.install()
     expressions.install()
     transport.install()
     queues.install()

@@ -6,6 +6,7 @@ import json
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,10 +34,13 @@ from manyclaw.skills import forget_secrets
 from manyclaw.telegram import unpair
 from manyclaw.tenancy import InvalidDocument, erase, save_overlay
 from tests.integration.test_api import Api
+from tests.integration.test_cli import Cli, cli
 from tests.integration.test_crashes import HELD
 from tests.integration.world import Customer, Person, World
 
 pytestmark = pytest.mark.integration
+
+__all__ = ["cli"]
 
 
 def _root(world: World) -> Clients:
@@ -346,3 +350,32 @@ def test_a_log_outlives_its_tenant_and_goes_on_with_the_next_of_that_name(world:
     assert (again["action"], again["seq"]) == ("tenant.create", count)
     assert count > len(found)
     assert _verify(world, acme.id).intact
+
+
+def test_the_command_shows_exports_and_verifies(
+    world: World, lived: tuple[Customer, dict[str, str]], cli: Cli, tmp_path: Path
+) -> None:
+    acme, _ = lived
+    shown = json.loads(cli("audit", "show", acme.id, "--action", "tenant.", "--json").stdout)
+    assert [each["action"] for each in shown["entries"]][-1] == "tenant.create"
+    # An exported line's hash is the prev of the next one, and the command acts as whom AWS knows
+    file = tmp_path / "acme.jsonl"
+    cli("audit", "export", acme.id, "--file", str(file))
+    lines = file.read_text().splitlines()
+    assert [json.loads(each)["prev"] for each in lines[1:]] == [digest(each) for each in lines[:-1]]
+    assert cli("audit", "export", acme.id, "--format", "csv").stdout.count("\n") >= len(lines)
+    _shipped(world, acme.scope.audit)
+    last = _entries(acme.scope.audit)[-1]
+    assert (last["action"], last["actor"], last["via"]) == ("export.audit", "operator", "cli")
+    assert last["actor_id"].endswith("user/manyclaw-operator")
+    # Intact is 0; a log that somebody has touched is 1, with the entry; a tenant that never was is 3
+    assert json.loads(cli("audit", "verify", acme.id, "--json").stdout)["intact"]
+    cli("audit", "verify", "--operator")
+    cli("audit", "verify", "never-was", exit_code=3)
+    cli("audit", "verify", exit_code=2)
+    table, key = acme.scope.table, to_item({"pk": chain_pk(acme.id), "sk": entry_sk(3)})
+    _root(world).dynamodb.delete_item(TableName=table, Key=key)
+    broken = cli("audit", "verify", acme.id, "--json", exit_code=1)
+    assert json.loads(broken.stdout)["first_bad"]["seq"] == 3
+    said = cli("audit", "verify", acme.id, exit_code=1).stdout
+    assert "is NOT intact, from entry 3 on" in said

@@ -17,6 +17,8 @@ class Segment:
 
     Attributes
     ----------
+    version
+        The first one's id; "" where there is only a delete marker.
     first
         The number of its first entry, as its key names it; 0 for a key that names none.
     versions
@@ -53,8 +55,7 @@ class Locked:
         while True:
             answer: dict[str, Any] = dict(self._s3.list_object_versions(**arguments))
             found = [*answer.get("Versions", []), *answer.get("DeleteMarkers", [])]
-            found.sort(key=lambda each: (each["Key"], each["LastModified"]))
-            for each in found:
+            for each in sorted(found, key=_key):  # stable: of each key the newest stands first, as S3 lists them
                 if kept and kept[0]["Key"] != each["Key"]:
                     yield self._segment(kept)
                     kept = []
@@ -67,11 +68,12 @@ class Locked:
             yield self._segment(kept)
 
     def _segment(self, versions: list[dict[str, Any]]) -> Segment:
-        """The oldest of a key's versions that holds anything; a page's end may part them, so they are sorted again."""
-        oldest = min((each for each in versions if "Size" in each), key=_written, default=versions[0])
-        name = str(oldest["Key"]).removeprefix(self._prefix).removesuffix(".jsonl")
+        """By the oldest of a key's versions, which S3 lists last. Times do not tell: they are whole seconds."""
+        key = str(versions[0]["Key"])
+        written = [str(each["VersionId"]) for each in versions if "Size" in each]
+        name = key.removeprefix(self._prefix).removesuffix(".jsonl")
         first = int(name) if name.isdigit() and len(name) == 12 else 0
-        return Segment(oldest["Key"], str(oldest["VersionId"]), first, len(versions))
+        return Segment(key, written[-1] if written else "", first, len(versions))
 
     def read(self, segment: Segment) -> Content:
         """A segment's lines."""
@@ -83,5 +85,5 @@ class Locked:
         return Content(lines, answer.get("Metadata", {}).get("sha256-of-last", ""), until)
 
 
-def _written(version: dict[str, Any]) -> Any:
-    return version["LastModified"]
+def _key(version: dict[str, Any]) -> str:
+    return str(version["Key"])

@@ -80,7 +80,7 @@ class MemoryBucket:
         found = [
             {"Key": key, "VersionId": str(number), "LastModified": kept["at"], "Size": len(kept["Body"])}
             for key, versions in sorted(self.versions.items())
-            for number, kept in enumerate(versions)
+            for number, kept in reversed(list(enumerate(versions)))
             if key.startswith(call["Prefix"])
         ]
         return {"Versions": found}
