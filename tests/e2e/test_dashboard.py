@@ -293,13 +293,18 @@ def test_pages_fit_light_and_dark_wide_and_narrow(
     page = context.new_page()
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
-    sign_in(page, world, token(world, acme.id))
+    sign_in(page, world, token(world, acme.id, "usage:read", "audit:read"))
     expect(page.get_by_role("heading", name="Acme Restaurants")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == width, "nothing sticks out"
     assert page.locator(f"svg.chart.{'narrow' if kind == 'phone' else 'wide'}").is_visible()
     assert all(url.startswith(world.stack["front_door"]) for url in requests), "nothing from elsewhere"
     assert page.evaluate(_CONTRAST) >= 4.5
     photograph(page, f"dashboard-{kind}-{scheme}")
+    page.get_by_role("link", name="Audit log").click()
+    expect(page.get_by_role("heading", name="Audit log")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == width, "nothing sticks out"
+    assert page.evaluate(_CONTRAST) >= 4.5
+    photograph(page, f"audit-{kind}-{scheme}")
     context.close()
 
 

@@ -101,6 +101,7 @@ def _lived(world: World) -> tuple[Customer, dict[str, str]]:
     acme = world.customer("allowed_tools: [current_time, reminder_set]\n", marker=words["prompt"])
     ann, operator = Person.new(f"Ann-{words['said']}"), world.operator
     secret, token = operator.tokens.create(acme.id, ["usage:read", "audit:read"], words["said"])
+    words["operator"], _ = operator.tokens.create(None, [], words["said"])
     words |= {"token": secret, "bot": acme.token, "person": ann.name}
     set_limits(operator.table, acme.scope, Limits(tenant=Allowance(tokens_per_day=10_000_000)))
     with pytest.raises(InvalidDocument):
@@ -125,7 +126,8 @@ def _lived(world: World) -> tuple[Customer, dict[str, str]]:
 @pytest.fixture(scope="module")
 def lived(shared_world: World) -> tuple[Customer, dict[str, str]]:
     acme, words = _lived(shared_world)
-    _shipped(shared_world, acme.scope.audit)
+    for log in (acme.scope.audit, shared_world.operator.table.audit()):
+        _shipped(shared_world, log)
     return acme, words
 
 
