@@ -19,7 +19,6 @@ from functions.api.schemas import (
     UsageAnswer,
 )
 from functions.api.security import AnythingOf, ConfigOf, UsageOf
-from manyclaw.agent import known_tools
 from manyclaw.billing import GroupBy, usage_report
 from manyclaw.errors import BadInput, Conflict, NeedsPrecondition, Stale
 from manyclaw.telegram import load_pairing
@@ -44,7 +43,7 @@ def show(tenant: AnythingOf) -> TenantAnswer:
     here = runtime()
     scope = here.scope(tenant.tenant)
     gateway = here.gateway_config
-    loaded = load_overlay(scope, gateway, known_tools(scope))
+    loaded = load_overlay(scope, gateway, here.tools_of(scope))
     pairing = load_pairing(scope)
     return TenantAnswer.model_validate(
         {
@@ -130,7 +129,7 @@ def put_config(
     etag = _condition(if_match, if_none_match)
     here = runtime()
     scope, gateway = here.scope(tenant), here.gateway_config
-    tools = known_tools(scope)
+    tools = here.tools_of(scope)
     check_overlay(data, gateway, tools)
     try:
         saved = replace_overlay(scope, data.decode(), gateway, tools, if_match=etag)

@@ -88,9 +88,8 @@ def test_books_that_have_every_call_agree_with_the_account_over_all_pages() -> N
         assert min(summed.input, summed.output, summed.cache_read, summed.cache_write_5m, summed.cache_write_1h) > 0
         # And a call that only the account knows, or only we, is a difference in tokens and in money
         missing = {name: usage for name, usage in bill.books.items() if name != (str(last), "claude-sonnet-5-5")}
-        told = [each.what for each in compare_bill(missing, tokens, costs)]
-        assert told == [f"Anthropic {last} claude-sonnet-5-5"] * 2
-        assert len(compare_bill(bill.books, {}, {})) > len(bill.books)
+        assert {each.what for each in compare_bill(missing, tokens, costs)} == {f"Anthropic {last} claude-sonnet-5-5"}
+        assert len({each.what for each in compare_bill(bill.books, {}, {})}) == len(bill.books)
 
     run(scenario)
 
