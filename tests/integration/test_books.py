@@ -126,7 +126,7 @@ def _let_time_pass(world: World) -> None:
         world.pass_time(600)
 
 
-def test_after_many_turns_at_random_all_books_agree(world: World) -> None:
+def test_after_many_turns_at_random_all_books_agree(world: World, measured: Callable[[str], None]) -> None:
     # Given ten tenants with different models, and turns at random with faults, repeats and killed processes
     dice = random.Random(20261122)
     customers = _customers(world)
@@ -166,7 +166,8 @@ def test_after_many_turns_at_random_all_books_agree(world: World) -> None:
     assert len(found.open_calls) == open_calls
     assert found.total.requests == sum(map(len, ledgers.values()))
     assert found.total.requests >= TURNS
-    print(f"{TURNS} turns: {found.rows} rows, {found.refused} refused, {open_calls} open, {found.total.cost_usd} USD")
+    outcome = f"{found.rows} rows, {found.refused} refused, {open_calls} open, {found.total.cost_usd} USD"
+    measured(f"the books agree after {TURNS} turns: {outcome}")
 
 
 def _served(world: World, customers: list[Customer], after: int) -> dict[str, dict[str, Tokens]]:

@@ -19,9 +19,9 @@ import pytest
 import urllib3
 
 from manyclaw.billing import Call, Tokens, closed_days, from_csv, read_report
-from tests.integration.conftest import ROOT, free_port, stack_environment, start, stop
 from tests.integration.spending import spend
 from tests.integration.world import Person, World
+from tests.stack import ROOT, free_port, stack_environment, start, stop
 
 pytestmark = pytest.mark.integration
 
