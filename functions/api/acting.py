@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from dataclasses import dataclass
 
 from fastapi import Request
@@ -10,6 +12,9 @@ from functions.api.runtime import runtime
 from manyclaw.access import Principal, WebSession
 from manyclaw.audit import Actor, Inbox, act_as, record
 from manyclaw.errors import ManyclawError
+
+_FORGOTTEN_AFTER = 60
+"""Seconds."""
 
 
 @dataclass
@@ -61,25 +66,32 @@ def acting_of(request: Request) -> Acting:
 
 
 def log_of(tenant: str | None) -> Inbox:
-    """A tenant's audit log, or with None the operator's own."""
-    here = runtime()
-    return here.scope(tenant).audit if tenant else here.gateway_table.audit()
+    """Where entries of a tenant's log are handed in, or with None of the operator's own; with the function's rights."""
+    return runtime().gateway_table.audit(tenant)
 
 
 def token_refused(tenant: str | None) -> None:
-    """A token was not valid. Nothing is written for a tenant that is not there: it would begin a log for any name."""
-    try:
-        if tenant is not None:
-            runtime().registry.get(tenant)
-    except ManyclawError:
-        return
-    record(log_of(tenant), "token.refused", on=f"tenant:{tenant}" if tenant else "operator", outcome="refused")
+    """A token was not valid."""
+    if tenant is None:
+        record(log_of(None), "token.refused", on="operator", outcome="refused")
+    else:
+        _refused(tenant, "token.refused", f"tenant:{tenant}")
 
 
 def sign_in_refused(tenant: str) -> None:
-    """Somebody came through Telegram who is no owner. As with tokens, only for a tenant that there is."""
+    """Somebody came through Telegram who is no owner."""
+    _refused(tenant, "sign_in", "dashboard")
+
+
+def _refused(tenant: str, action: str, on: str) -> None:
+    """Only a tenant that there is has it in its log: any name that somebody thinks of would begin one otherwise.
+
+    For the others a row is written that goes by itself, so that the time tells nobody which tenants there are.
+    """
+    here = runtime()
     try:
-        found = runtime().registry.get(tenant).tenant
+        here.registry.get(tenant)
     except ManyclawError:
-        return
-    record(log_of(found), "sign_in", on="dashboard", outcome="refused")
+        here.access_table.put(f"REFUSED#{secrets.token_hex(8)}", {"expires_at": int(time.time()) + _FORGOTTEN_AFTER})
+    else:
+        record(log_of(tenant), action, on=on, outcome="refused")

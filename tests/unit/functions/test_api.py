@@ -35,6 +35,7 @@ class _Here:
         self.gate = Gate(self.gateway, self.access)
         self.throttle = Throttle(self.access)
         self.sessions = WebSessions(self.access)
+        self.access_table = self.access
         self.registry = _NoTenants()
         self.told: list[str] = []
 
