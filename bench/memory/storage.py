@@ -120,37 +120,38 @@ class Storage:
 
     def growth(self, writes: int) -> dict[str, float]:
         """Single-turn writes with the function's own upkeep: size beside the same turns written at once, and what a
-        search costs as they accumulate, each time just before the upkeep, when it costs most."""
+        search costs as they accumulate, each time just before an upkeep, when it costs most."""
         row, results = self._row(), dict[str, float]()
         writer, warm = self._table(row), self._table(row)
-        marks = sorted(
-            {max(OPTIMIZE_EVERY, writes // share // OPTIMIZE_EVERY * OPTIMIZE_EVERY) for share in (50, 10, 2, 1)}
-        )
+        marks = {writes // share // OPTIMIZE_EVERY * OPTIMIZE_EVERY - 1 for share in (50, 10, 2, 1)}
         took = requests = 0.0
-        for number in range(writes):
+        for number in range(1, writes + 1):
             step("single writes", number, writes)
             self._world.aws("POST", "requests/reset")
             began = time.perf_counter()
             writer.add([self._turn(number)])
+            if number % OPTIMIZE_EVERY == 0:
+                writer.optimize()
+                remove_objects(self._scope, memory_path(row.subject, row.generation) + "/", only_old=True)
             took, requests = took + time.perf_counter() - began, requests + self._requests()
-            if (number + 1) % OPTIMIZE_EVERY:
-                continue
-            if number + 1 in marks:
-                results |= self._accumulated(row, number + 1, warm)
-                self._world.aws("POST", "requests/reset")
-            began = time.perf_counter()
-            writer.optimize()
-            remove_objects(self._scope, memory_path(row.subject, row.generation) + "/", only_old=True)
-            took, requests = took + time.perf_counter() - began, requests + self._requests()
+            if number in marks:
+                results |= self._accumulated(row, number, warm)
         name = f"{writes:,} single writes"
         return results | {
+            f"{name}: times the size of one write": self._times_one_write(row, writes),
             f"{name}: ms a write, upkeep included": round(took / writes * 1000, 1),
             f"{name}: S3 requests a write, upkeep included": round(requests / writes, 1),
         }
 
+    def _times_one_write(self, row: MemoryRow, writes: int) -> float:
+        """The bytes of a table, old versions included, over those of as many turns written at once."""
+        size, once = stored_bytes(self._scope, row.subject), self._row()
+        self._table(once).add([self._turn(number) for number in range(writes)])
+        return round((size.current + size.old) / stored_bytes(self._scope, once.subject).current, 2)
+
     def _accumulated(self, row: MemoryRow, writes: int, warm: MemoryTable) -> dict[str, float]:
         say(f"after {writes:,} single writes")
-        size, once = stored_bytes(self._scope, row.subject), self._written_once(writes)
+        times = self._times_one_write(row, writes)
         self._world.aws("POST", "requests/reset")
         began = time.perf_counter()
         self._table(row).search(self._text(8), 10)
@@ -162,21 +163,14 @@ class Storage:
             began = time.perf_counter()
             warm.search(self._text(8), 10)
             took.append((time.perf_counter() - began) * 1000)
-        name = f"after {writes:,} single writes"
+        name = f"after {writes:,} single writes, upkeep due"
         return {
-            f"{name}: times the size of one write, old versions included": round((size.current + size.old) / once, 2),
-            f"{name}: bytes a turn": round((size.current + size.old) / writes),
+            f"{name}: times the size of one write": times,
             f"{name}: cold search, ms": round(cold),
             f"{name}: cold search, S3 requests": cold_requests,
             f"{name}: warm search, p50, ms": round(median(took), 1),
             f"{name}: warm search, S3 requests": round(self._requests() / len(took), 1),
         }
-
-    def _written_once(self, rows: int) -> int:
-        """Bytes of as many turns written at once."""
-        row = self._row()
-        self._table(row).add([self._turn(number) for number in range(rows)])
-        return stored_bytes(self._scope, row.subject).current
 
     def between_optimizations(self) -> dict[str, float]:
         """The worst case of a cold search: as many single writes since the last optimization as there can be."""
