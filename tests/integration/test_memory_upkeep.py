@@ -116,6 +116,7 @@ def test_a_turn_still_in_the_queue_is_not_remembered_after_forgetting(world: Wor
     # Given a finished turn that memory has not taken yet
     acme, ann = world.customer(), Person.new("Ann")
     world.ask(acme, ann, "Xochimilco is my secret")
+    wait_until_remembered(world, acme, private(ann), 1)
     late = turn(ann, 1, "Xochimilco is my secret")
     # When the user is forgotten, and the turn comes to memory only then
     forget(acme.scope, private(ann), datetime.now(UTC))
