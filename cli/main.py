@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli import billing, channels, config, cron_all, memory, quota, rates, skills, stack, tenants, tokens, usage
+from cli import billing, channels, config, cron_all, mcp, memory, quota, rates, skills, stack, tenants, tokens, usage
 from cli.context import Session, print_facts, session
 from cli.root import Root
 
@@ -23,6 +23,7 @@ tenants.app.add_typer(quota.app, name="quota")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(channels.app, name="channels")
 app.add_typer(skills.app, name="skills")
+app.add_typer(mcp.app, name="mcp")
 app.add_typer(memory.app, name="memory")
 app.add_typer(usage.app, name="usage")
 app.add_typer(cron_all.app, name="cron")
