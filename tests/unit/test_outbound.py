@@ -146,6 +146,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     httpd = HTTPServer(("127.0.0.1", 0), _Redirects)
+    httpd.handle_error = lambda *_: None  # type: ignore[method-assign]
     httpd.socket = context.wrap_socket(httpd.socket, server_side=True)
     thread = threading.Thread(target=httpd.serve_forever, daemon=True)
     thread.start()
@@ -204,7 +205,7 @@ CONNECTS = {
     "shared/manyclaw/telegram/bot.py": "the Bot API, the operator's TelegramApiUrl",
     "cli/health.py": "the deployment itself",
 }
-"""Every file of the product that opens connections, and whose address it is: all but outbound.py's are the operator's."""
+"""Every file of the product that opens connections, and whose address: all but outbound.py's are the operator's."""
 
 
 def test_every_file_that_connects_is_listed_here() -> None:
