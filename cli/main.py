@@ -8,6 +8,7 @@ import typer
 
 from cli import billing, channels, config, cron_all, mcp, memory, quota, rates, skills, stack, tenants, tokens, usage
 from cli.context import Session, print_facts, session
+from cli.doctor import doctor
 from cli.root import Root
 
 app = typer.Typer(
@@ -69,6 +70,9 @@ def info(ctx: typer.Context) -> None:
         "chat_page": stage.chat_page,
     }
     run.show({**facts, "outputs": dict(stage.outputs)}, lambda: print_facts([*facts.items(), *stage.outputs.items()]))
+
+
+app.command()(doctor)
 
 
 @app.command()

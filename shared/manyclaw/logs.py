@@ -32,7 +32,7 @@ _NAMED = re.compile(
       | x-amz-credential | authorization_token | secret_token | secret_?access_?key | session_?token | api_key
       | password | set-cookie | cookie | init_data | tgwebappdata
     )(
-        \\*["']? \s* [:=,] \s* (?:b(?=["']))? \\*["']? (?:bearer\ |basic\ )?  # as a header, a query, JSON, a dict or a tuple
+        \\*["']? \s* [:=,] \s* (?:b(?=["']))? \\*["']? (?:bearer\ |basic\ )?  # as a header, in a query, JSON, a dict
     )([^\s"'\\&,;)}\]]{4,})""",
     re.VERBOSE,
 )
