@@ -35,6 +35,7 @@ def checks() -> list[Check]:
         Check("lint", "Lint (ruff)", [python, "-m", "ruff", "check", "."]),
         Check("types", "Types (mypy)", [python, "-m", "mypy"]),
         Check("imports", "Layers of the code (import-linter)", [str(ROOT / ".venv/bin/lint-imports")]),
+        Check("audit", "Known vulnerabilities of what is pinned (uv audit)", [python, "-m", "local.audit"]),
         Check("template", "Template (sam validate --lint)", [sam, "validate", "--lint", "--region", "us-east-1"]),
         Check("build", "Build (sam build)", build, always=False),
         Check("unit", "Unit tests", [python, "-m", "pytest", "tests/unit", "-q"]),
