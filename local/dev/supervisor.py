@@ -156,6 +156,7 @@ class Supervisor:
             "anthropic_base_url": model,
             "anthropic_is_simulated": settings.anthropic_base_url is None,
             "outputs": outputs,
+            "logs": str(self.state.logs),
             "test_controls": settings.test_controls,
             "pids": {"supervisor": os.getpid(), **{key: child.pid for key, child in self._children.items()}},
         }
