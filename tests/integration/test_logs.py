@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from manyclaw.aws import Clients, Credentials
 from manyclaw.mcp import store_token
 from manyclaw.tenancy import TELEGRAM_WEBHOOK_SECRET, get_secret
 from tests.integration.test_api import token
@@ -19,7 +20,9 @@ MCP_TOKEN = "mcp-log-test-0123456789abcdef"
 
 def test_no_log_of_the_stack_holds_a_secret(world: World) -> None:
     # Given a tenant with every kind of secret
-    acme = world.customer("mcp_servers: [{name: cal, url: 'https://down.example.com/'}]\nallowed_tools: [mcp__cal__find]\n")
+    acme = world.customer(
+        "mcp_servers: [{name: cal, url: 'https://down.example.com/'}]\nallowed_tools: [mcp__cal__find]\n"
+    )
     store_token(acme.scope, "cal", "down.example.com", MCP_TOKEN)
     api_token = token(world, acme.id)
     secret = get_secret(acme.scope, TELEGRAM_WEBHOOK_SECRET) or ""
@@ -43,7 +46,8 @@ def test_no_log_of_the_stack_holds_a_secret(world: World) -> None:
     # And a function meets what nobody foresaw
     broken = json.dumps({"Records": [{"messageId": acme.token}]}).encode()
     name = world.stack["outputs"]["AgentFunctionName"]
-    answer = world.operator_of_all().get("lambda").invoke(FunctionName=name, Payload=broken)
+    root = Clients(world.stack["region"], Credentials("test", "test"), world.stack["aws_endpoint"])
+    answer = root.get("lambda").invoke(FunctionName=name, Payload=broken)
     assert json.loads(answer["Payload"].read())["errorMessage"] == "KeyError"
     # Then what it logged is there, and no secret is
     logs = Path(world.stack["logs"])

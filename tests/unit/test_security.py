@@ -152,8 +152,19 @@ def test_every_queue_is_encrypted_and_every_log_ends() -> None:
 def test_the_auditor_may_read_no_data() -> None:
     statements = RESOURCES["AuditorPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     actions = {
-        action for each in statements for action in ([each["Action"]] if isinstance(each["Action"], str) else each["Action"])
+        action
+        for each in statements
+        for action in ([each["Action"]] if isinstance(each["Action"], str) else each["Action"])
     }
     assert all(re.fullmatch(r"apigateway:GET|[a-z0-9]+:(Get|List|Describe)[A-Za-z]+", action) for action in actions)
-    data = ("GetItem", "GetObject", "GetParameter", "Query", "GetRecords", "GetLogEvents", "GetSecretValue", "GetFunction")
+    data = (
+        "GetItem",
+        "GetObject",
+        "GetParameter",
+        "Query",
+        "GetRecords",
+        "GetLogEvents",
+        "GetSecretValue",
+        "GetFunction",
+    )
     assert not [action for action in actions if action.partition(":")[2] in data]
