@@ -36,9 +36,9 @@ def doctor(
 ) -> None:
     """Look at the deployment and say what is wrong with it, how bad that is, and the command that mends it.
 
-    Nothing is changed. Without --security: whether it works. Exit codes: 0 nothing as bad as --fail-on; 8 something is.
-
     Example: manyclaw doctor --security --fail-on medium --stage prod
+
+    Nothing is changed. Without --security: whether it works. Exit codes: 0 nothing as bad as --fail-on; 8 something is.
     """
     from cli.checks.finding import SEVERITIES, at_least
 

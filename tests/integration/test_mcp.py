@@ -9,7 +9,10 @@ import pytest
 
 from manyclaw.errors import BadInput
 from manyclaw.mcp import MCP_ROW, forget_tokens, list_tokens, read_token, store_token
+from tests.integration.test_cli import Cli, cli
 from tests.integration.world import Customer, Person, World
+
+__all__ = ["cli"]
 
 pytestmark = pytest.mark.integration
 
@@ -70,6 +73,17 @@ def test_a_paused_answer_is_asked_on(world: World) -> None:
     assert world.ask(acme, ann, "when?").startswith("I look.\n\n(Simulated model.) You said: “when?”")
     assert [row.tool_calls for row in world.ledger(acme)] in ([1, 0], [0, 1])
     world.check_books(acme)
+
+
+def test_tokens_are_stored_shown_and_forgotten_by_command(world: World, cli: Cli) -> None:
+    acme = world.customer(CONFIG)
+    cli("mcp", "token", acme.id, "calendar", "--value", "-", given=f"{TOKEN}\n")
+    assert read_token(acme.scope, "calendar", "mcp.example.com") == TOKEN
+    listed = cli("mcp", "list", acme.id, "--json").stdout
+    assert [(each["name"], each["token"]) for each in json.loads(listed)] == [("calendar", "stored"), ("diary", "none")]
+    assert TOKEN not in listed
+    cli("mcp", "forget", acme.id, "calendar")
+    cli("mcp", "token", acme.id, "nobody", "--value", "x", exit_code=3)
 
 
 def test_a_token_goes_to_its_own_host_alone_and_is_erased_with_the_tenant(world: World) -> None:
