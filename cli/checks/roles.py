@@ -84,8 +84,8 @@ class Roles:
 
     def roles(self) -> Iterator[Finding]:
         stack = self._stage.settings.stack
-        answer = self._stage.clients.get("cloudformation").describe_stack_resources(StackName=stack)
-        for resource in answer["StackResources"]:
+        pages = self._stage.clients.get("cloudformation").get_paginator("list_stack_resources")
+        for resource in (each for page in pages.paginate(StackName=stack) for each in page["StackResourceSummaries"]):
             logical, name = resource["LogicalResourceId"], resource["PhysicalResourceId"]
             expected = self._template.get(logical, set())
             if resource["ResourceType"] == _ROLE:

@@ -97,9 +97,10 @@ def test_the_table_the_logs_and_the_api_are_looked_at(world: World, root: Client
     root.dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
     group = "/aws/lambda/manyclaw-webhook"
     logs.delete_retention_policy(logGroupName=group)
-    names = ("deletion-protection", "backups", "log-retention", "addresses", "queues", "functions", "anthropic-key")
+    checks = deployment.checks()
+    names = [name for name in checks if not name.startswith("bucket")]
     try:
-        found = _found(deployment.checks(), *names)
+        found = _found(checks, *names)
     finally:
         logs.put_retention_policy(logGroupName=group, retentionInDays=1)
     seen = sorted({(each.check, each.severity) for each in found})
@@ -108,7 +109,9 @@ def test_the_table_the_logs_and_the_api_are_looked_at(world: World, root: Client
         ("backups", "high"),
         ("deletion-protection", "high"),
         ("log-retention", "medium"),
+        ("people", "note"),
         ("test-controls", "low"),
+        ("throttling", "medium"),
     ]
     assert [each.where for each in found if each.check == "log-retention"] == [group]
     # And mended as the finding says, it is no longer found
@@ -116,6 +119,24 @@ def test_the_table_the_logs_and_the_api_are_looked_at(world: World, root: Client
         TableName=table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
     )
     assert _found(deployment.checks(), "backups") == []
+
+
+def test_a_function_that_anybody_may_invoke_is_found(world: World, root: Clients, deployment: Deployment) -> None:
+    client, name = root.get("lambda"), world.stack["outputs"]["AgentFunctionName"]
+    client.add_permission(FunctionName=name, StatementId="open", Action="lambda:InvokeFunction", Principal="*")
+    try:
+        (found,) = _found(deployment.checks(), "functions")
+    finally:
+        client.remove_permission(FunctionName=name, StatementId="open")
+    assert (found.severity, found.where) == ("high", name)
+    assert found.mend.endswith("--statement-id open")
+    assert _found(deployment.checks(), "functions") == []
+
+
+def test_an_audit_bucket_without_its_lock_is_found(world: World, deployment: Deployment) -> None:
+    bucket = world.operator.stage.settings.bucket  # which has none
+    (found,) = run_check("audit-lock", bucket, lambda: deployment.audit_lock(bucket))
+    assert (found.check, found.severity) == ("audit-lock", "critical")
 
 
 def test_what_a_tenant_left_open_is_found(world: World) -> None:

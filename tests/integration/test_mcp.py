@@ -84,6 +84,10 @@ def test_tokens_are_stored_shown_and_forgotten_by_command(world: World, cli: Cli
     assert TOKEN not in listed
     cli("mcp", "forget", acme.id, "calendar")
     cli("mcp", "token", acme.id, "nobody", "--value", "x", exit_code=3)
+    # And a tenant that is deleted leaves no token behind
+    store_token(acme.scope, "diary", "diary.example.com", TOKEN)
+    cli("tenants", "delete", acme.id, "--yes")
+    assert read_token(acme.scope, "diary", "diary.example.com") == ""
 
 
 def test_a_token_goes_to_its_own_host_alone_and_is_erased_with_the_tenant(world: World) -> None:

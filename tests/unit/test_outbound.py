@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -136,19 +137,15 @@ class _Redirects(BaseHTTPRequestHandler):
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """A TLS server on this machine with a certificate for mcp.example.com."""
-    import subprocess
-
-    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
-    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-    made += ["-subj", "/CN=mcp.example.com", "-addext", "subjectAltName=DNS:mcp.example.com"]
-    made += ["-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(made, check=True, capture_output=True)
+    authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    authority.issue_cert("mcp.example.com").configure_cert(context)
+    certificate = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(certificate))
     httpd = HTTPServer(("127.0.0.1", 0), _Redirects)
     httpd.handle_error = lambda *_: None  # type: ignore[method-assign]
     httpd.socket = context.wrap_socket(httpd.socket, server_side=True)
-    thread = threading.Thread(target=httpd.serve_forever, daemon=True)
+    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     _Redirects.seen.clear()
@@ -261,7 +258,7 @@ def test_nothing_of_ours_follows_a_redirect_with_a_secret(monkeypatch: pytest.Mo
     from manyclaw.telegram import Bot
 
     httpd = HTTPServer(("127.0.0.1", 0), _Elsewhere)
-    threading.Thread(target=httpd.serve_forever, daemon=True).start()
+    threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     address = f"http://127.0.0.1:{httpd.server_port}"
     for name, value in (("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "x"), ("AWS_ENDPOINT_URL", address)):
         monkeypatch.setenv(name, value)
