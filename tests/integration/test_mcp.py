@@ -59,6 +59,11 @@ def test_a_server_that_fails_costs_the_turn_its_tools_and_nothing_else(world: Wo
     assert ["mcp_servers" in request for request in asked] == [True, False]
     assert "calendar cannot be reached now" in json.dumps(asked[1]["messages"][-1])
     world.check_books(acme, refused=1)
+    # Also when it fails in the middle of the answer, which may then be billed
+    gone = world.customer(CONFIG)
+    world.model("POST", "faults", {"error_event": "mcp_server_error", "contains": gone.marker})
+    assert world.ask(gone, Person.new(), "hello").startswith("(Simulated model.)")
+    world.check_books(gone, unsettled=1)
     # A tool that reports an error is the model's to explain
     beta = world.customer(CONFIG.replace("find_slots", "fails"))
     assert world.ask(beta, Person.new(), "use mcp calendar fails") == "(Simulated model.) calendar says: it failed"

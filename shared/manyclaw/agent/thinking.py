@@ -117,10 +117,12 @@ class Thinking:
             said = [newest, *messages_of(self._record, self._journal.turn)]
             try:
                 call, answer = self._call(stable, said)
-            except ModelRefused as error:
-                if stable.servers and is_about_mcp(str(error)):
+            except (ModelRefused, ModelInterrupted) as error:
+                if _server_failed(stable, error):
                     stable = self._without_servers(stable, error)
                     continue
+                if isinstance(error, ModelInterrupted):
+                    raise
                 log.error("model refused", extra=fields(tenant=self._scope.tenant, error=str(error)))
                 if self._shorten(error):
                     continue
@@ -138,8 +140,8 @@ class Thinking:
             return bool(answer.content) and self._mine().calls < MAX_CALLS
         return answer.stop_reason == "tool_use" and bool(answer.tool_uses)
 
-    def _without_servers(self, stable: Frame, error: ModelRefused) -> Frame:
-        """An MCP server fails, and the API refuses the whole call for it: answer without the servers, and say so."""
+    def _without_servers(self, stable: Frame, error: Exception) -> Frame:
+        """An MCP server fails, and the whole call with it: answer without the servers, and say so."""
         hosts = [each.host for each in stable.servers]
         log.warning("mcp failed", extra=fields(tenant=self._scope.tenant, hosts=hosts, error=str(error)))
         self._runtime.forget_mcp_tokens(self._scope)
@@ -217,8 +219,8 @@ class Thinking:
                     self._spending.refuse(call, str(error))
                     raise
                 self._runtime.sleep(wait)
-            except ModelInterrupted:
-                if pause is None:
+            except ModelInterrupted as error:
+                if pause is None or _server_failed(stable, error):
                     raise
                 call = None
                 self._runtime.sleep(pause)
@@ -273,6 +275,11 @@ class Thinking:
         kept = without_orphans([*said, Message("assistant", content, self._journal.turn)])
         items = append(self._scope, self._transcript, kept, answer.context_tokens, datetime.now(UTC))
         return self._journal.commit_answer(self._mine(), split_message(reply), [*settled, *items], remember=bool(told))
+
+
+def _server_failed(stable: Frame, error: Exception) -> bool:
+    """Whether the call failed by an MCP server, before the answer began or in the middle of it."""
+    return bool(stable.servers) and is_about_mcp(str(error))
 
 
 def tool_context(
