@@ -9,7 +9,6 @@ from pydantic import BaseModel, Field
 
 from functions.api.runtime import runtime
 from functions.api.schemas import Exact
-from manyclaw.agent import known_tools, tool_names
 from manyclaw.schedules import Job, JobBook, Run, page_of_runs
 from manyclaw.tenancy import TenantId, TenantScope, load_overlay
 
@@ -64,10 +63,10 @@ class QueuedAnswer(BaseModel):
 
 def book_of(tenant: TenantId) -> JobBook:
     """The tenant's jobs, with its tools and its time zone."""
-    here, tools = runtime(), tool_names()
+    here = runtime()
     scope = here.scope(tenant)
     return JobBook(
-        scope, tools=tools, zone=load_overlay(scope, here.gateway_config, known_tools(scope)).overlay.time_zone
+        scope, tools=here.tools, zone=load_overlay(scope, here.gateway_config, here.tools_of(scope)).overlay.time_zone
     )
 
 
