@@ -253,7 +253,7 @@ def test_nothing_of_ours_follows_a_redirect_with_a_secret(monkeypatch: pytest.Mo
 
     from manyclaw.agent.model import ask
     from manyclaw.aws_json import AwsJson
-    from manyclaw.billing.anthropic_bill import _buckets
+    from manyclaw.billing.anthropic_bill import billed_tokens
     from manyclaw.errors import ManyclawError
     from manyclaw.telegram import Bot
 
@@ -267,7 +267,7 @@ def test_nothing_of_ours_follows_a_redirect_with_a_secret(monkeypatch: pytest.Mo
     calls = [
         lambda: Bot(address, "123456:" + "a" * 35).call("getMe"),
         lambda: ask(address, "key", request, lambda: 600.0),
-        lambda: list(_buckets(address, "key", today, today)),
+        lambda: billed_tokens(address, "key", today, today),
         lambda: AwsJson("us-east-1").call("sqs", "SendMessage", {}),
     ]
     for number, call in enumerate(calls, 1):
