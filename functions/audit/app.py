@@ -9,7 +9,7 @@ from typing import Any
 from manyclaw.audit import SealingScopes, every_owner, owners_in, seal_and_ship
 from manyclaw.aws import Clients
 from manyclaw.errors import Unavailable
-from manyclaw.logs import configure_logging, fields
+from manyclaw.logs import configure_logging, fields, guarded
 from manyclaw.settings import settings
 
 log = configure_logging()
@@ -25,6 +25,7 @@ def _scopes() -> SealingScopes:
     return SealingScopes(settings(), _clients())
 
 
+@guarded
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Stream records (keys of inbox rows) in, the number of logs out; an event without either warms the process up.
 

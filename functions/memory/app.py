@@ -6,14 +6,19 @@ import time
 from typing import Any
 
 from manyclaw.errors import BadInput
-from manyclaw.logs import configure_logging, fields
+from manyclaw.logs import configure_logging, fields, guarded
+from manyclaw.memory.embedders import load_offline
 from manyclaw.memory.native import lancedb
 from manyclaw.memory.service import memory
+from manyclaw.settings import restored_from_snapshot
 
 log = configure_logging()
 lancedb()  # now, at init, where Lambda gives a whole CPU
+if restored_from_snapshot():
+    load_offline()  # no credentials, no connection, nothing random: what lies in the snapshot is read-only
 
 
+@guarded
 def handler(event: dict[str, Any], _: Any) -> dict[str, Any]:
     """``{"action": "search", "tenant", "subject", "query", "limit"}`` gives ``{"passages"}``; an SQS event the messages
     to be delivered again; ``{"action": "nightly"}`` how many optimizations it ordered; an empty event warms up."""

@@ -9,12 +9,13 @@ from typing import Any
 from manyclaw.aws import Clients
 from manyclaw.billing import closed_days, write_days
 from manyclaw.errors import BadInput
-from manyclaw.logs import configure_logging, fields
+from manyclaw.logs import configure_logging, fields, guarded
 from manyclaw.settings import settings
 
 log = configure_logging()
 
 
+@guarded
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Writes the days named in ``days`` (ISO dates), or the last ``closed_days`` that are closed.
 

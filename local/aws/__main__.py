@@ -105,6 +105,7 @@ def main() -> int:
         clock,
         code_cache,
         controls,
+        embeddings,
         expressions,
         function_logs,
         leading_keys,
@@ -136,6 +137,7 @@ def main() -> int:
     queues.install()
     scheduler.install()
     streams.install()
+    embeddings.install()
     requests.install()
     pool.install()
     worker.install(runtimes, cache, function_logs.FunctionLogs(options.state / "logs"))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from manyclaw.tenancy.gateway_store import read_gateway_config as read_gateway_config
     from manyclaw.tenancy.gateway_store import save_gateway_config as save_gateway_config
     from manyclaw.tenancy.gateway_table import ACCESS_PARTITION as ACCESS_PARTITION
+    from manyclaw.tenancy.gateway_table import MEMORY_PARTITION as MEMORY_PARTITION
     from manyclaw.tenancy.gateway_table import GatewayTable as GatewayTable
     from manyclaw.tenancy.gateway_table import held as held
     from manyclaw.tenancy.ids import TenantId as TenantId
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from manyclaw.tenancy.objects import StoredText as StoredText
     from manyclaw.tenancy.objects import read_text as read_text
     from manyclaw.tenancy.objects import write_text as write_text
+    from manyclaw.tenancy.overlay import McpServer as McpServer
     from manyclaw.tenancy.overlay import Overlay as Overlay
     from manyclaw.tenancy.overlay import check_overlay as check_overlay
     from manyclaw.tenancy.overlay import parse_overlay as parse_overlay
@@ -56,6 +58,7 @@ else:
         __name__,
         {
             "ACCESS_PARTITION": "gateway_table",
+            "MEMORY_PARTITION": "gateway_table",
             "TELEGRAM_TOKEN": "secrets",
             "TELEGRAM_WEBHOOK_SECRET": "secrets",
             "ErasureReport": "erasure",
@@ -64,6 +67,7 @@ else:
             "InvalidDocument": "documents",
             "Key": "scope",
             "LoadedOverlay": "overlay_store",
+            "McpServer": "overlay",
             "ModelInfo": "gateway",
             "Overlay": "overlay",
             "Problem": "documents",
