@@ -7,7 +7,11 @@ from typing import Any
 
 from manyclaw.agent.journal import TurnRecord
 from manyclaw.audit import digest, tool_call
+from manyclaw.mcp import mcp_uses
 from manyclaw.tenancy import TenantScope
+
+_IN_ONE_TRANSACTION = 60
+"""A transaction takes a hundred items, the answer's own among them; further entries are handed in by themselves."""
 
 
 def called(
@@ -21,6 +25,22 @@ def called(
     if name not in offered:
         return tool_call(scope.audit, turn, str(use["id"]), _hashed(name), "refused")
     return tool_call(scope.audit, turn, str(use["id"]), name, "failed" if block.get("is_error") else "ok")
+
+
+def called_there(scope: TenantScope, turn: str, content: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Entries for the calls of MCP servers' tools in an answer: Anthropic made them, with their results behind them.
+
+    One without a result was cut short: it may have run.
+    """
+    results = {block["tool_use_id"]: block for block in content if block["type"] == "mcp_tool_result"}
+    items = []
+    for use in mcp_uses(content):
+        result = results.get(use["id"])
+        outcome = "unknown" if result is None else "failed" if result.get("is_error") else "ok"
+        items.append(tool_call(scope.audit, turn, str(use["id"]), use["name"], outcome, server=use["server_name"]))
+    for item in items[_IN_ONE_TRANSACTION:]:
+        scope.clients.dynamodb.put_item(**item["Put"])
+    return items[:_IN_ONE_TRANSACTION]
 
 
 def left_open(scope: TenantScope, record: TurnRecord) -> list[dict[str, Any]]:

@@ -66,6 +66,8 @@ ACTIONS = {
         "tool",
         ("turn", "call", "server", "milliseconds"),
     ),
+    "mcp.token": Action("a token for an MCP server is stored", "server", ("host",)),
+    "mcp.forget": Action("a token for an MCP server is deleted", "server"),
     "memory.forget": Action("all that a person or a group said is erased", "subject", ("messages", "files", "facts")),
     "memory.rebuild": Action("a memory is indexed anew", "subject"),
     "export.usage": Action("a usage report leaves as CSV", "report", ("first", "last")),

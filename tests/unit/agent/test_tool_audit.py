@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from manyclaw.agent.journal import Step, TurnRecord
-from manyclaw.agent.tool_audit import called, left_open
+from manyclaw.agent.tool_audit import called, called_there, left_open
 from manyclaw.aws import Clients
 from manyclaw.settings import Settings
 from manyclaw.tenancy import TenantScope, tenant_id
@@ -44,3 +44,21 @@ def test_a_turn_that_is_given_up_tells_the_calls_that_never_settled() -> None:
     done = TurnRecord("7-1", "running", 1, steps=(asked, first, Step("result", [{"tool_use_id": "toolu_2"}])))
     assert left_open(SCOPE, done) == []
     assert left_open(SCOPE, TurnRecord("7-1", "running", 1)) == []
+
+
+def test_calls_of_an_mcp_server_are_told_with_their_server() -> None:
+    content = [
+        {"type": "mcp_tool_use", "id": "m1", "name": "find", "server_name": "crm", "input": {"q": "Ann"}},
+        {"type": "mcp_tool_result", "tool_use_id": "m1", "is_error": False, "content": []},
+        {"type": "mcp_tool_use", "id": "m2", "name": "find", "server_name": "crm", "input": {}},
+        {"type": "mcp_tool_result", "tool_use_id": "m2", "is_error": True, "content": []},
+        {"type": "mcp_tool_use", "id": "m3", "name": "find", "server_name": "crm", "input": {}},
+    ]
+    told = [_entry(each) for each in called_there(SCOPE, "7-1", content)]
+    assert [(each["id"], each["outcome"]) for each in told] == [
+        ("7-1/m1", "ok"),
+        ("7-1/m2", "failed"),
+        ("7-1/m3", "unknown"),
+    ]
+    assert {each["details"]["server"] for each in told} == {"crm"}
+    assert "Ann" not in json.dumps(told)
