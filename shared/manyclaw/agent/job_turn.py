@@ -11,10 +11,11 @@ from typing import Any
 from manyclaw.agent.envelope import Envelope
 from manyclaw.agent.journal import Journal, TurnRecord
 from manyclaw.agent.loading import Loaded
+from manyclaw.agent.opened import Opened
 from manyclaw.agent.prompt import Frame, user_content
 from manyclaw.agent.pulse import Pulse
 from manyclaw.agent.runtime import Runtime
-from manyclaw.agent.thinking import Thinking, claim_without_call, tool_context
+from manyclaw.agent.thinking import Thinking, tool_context
 from manyclaw.agent.tools import allowed, run_tool
 from manyclaw.agent.turn import GIVE_UP_AT, Attempt, Turn
 from manyclaw.aws import from_item
@@ -22,7 +23,7 @@ from manyclaw.billing import OverLimit, turn_usage
 from manyclaw.errors import BadInput, PermanentError
 from manyclaw.schedules import OWN, Job, load_run
 from manyclaw.sessions import Message, append
-from manyclaw.telegram import Bot, IncomingMessage, split_message
+from manyclaw.telegram import IncomingMessage, split_message
 from manyclaw.tenancy import TenantScope
 
 _LATE_AFTER = 300
@@ -113,55 +114,35 @@ class JobTurn(Turn):
             return f"the tenant is {loaded.status or 'not there'}"
         return "" if loaded.pairing else "no bot is paired"
 
-    def _without_model(self, loaded: Loaded, message: IncomingMessage, language: str) -> str:
+    def _without_model(self, opened: Opened) -> str:
         """Nothing is said in a model's place; a model without a price is an error for the ledger."""
-        gateway = loaded.gateway
-        gateway.rates(loaded.overlay.overlay.model_for(gateway), datetime.now(UTC).date())
+        gateway = opened.loaded.gateway
+        gateway.rates(opened.loaded.overlay.overlay.model_for(gateway), datetime.now(UTC).date())
         return ""
 
-    def _answer(
-        self,
-        scope: TenantScope,
-        journal: Journal,
-        record: TurnRecord | None,
-        loaded: Loaded,
-        message: IncomingMessage,
-        bot: Bot,
-    ) -> TurnRecord:
+    def _answer(self, opened: Opened, record: TurnRecord | None) -> TurnRecord:
+        journal = opened.journal
         if record is not None and record.state == "answered":
             return self._hushed(journal, record)
         if record is not None and record.tries >= GIVE_UP_AT:
             return _give_up(journal, record, "given up: the model could not be asked")
         if self._job.spec.kind != "prompt":
-            return self._plain(scope, journal, record, loaded, message)
+            return self._plain(opened, record)
         budget = self._job.spec.budget_run_usd
         if budget is not None:
-            run = load_run(scope, self._job.job, self._envelope.due)
+            run = load_run(opened.scope, self._job.job, self._envelope.due)
             spent = run.cost_usd if run else Decimal(0)
             self.thinking = partial(_Budgeted, budget=budget, spent=spent)
         try:
-            return self._hushed(journal, super()._answer(scope, journal, record, loaded, message, bot))
+            return self._hushed(journal, super()._answer(opened, record))
         except BudgetReached as reached:
-            known = journal.resume()
-            if known is None:
-                known = claim_without_call(scope, journal, loaded.transcript, message)
-            return _give_up(journal, known, reached.message)
+            return _give_up(journal, opened.claimed(journal.resume()), reached.message)
 
-    def _over_limit(
-        self,
-        scope: TenantScope,
-        journal: Journal,
-        record: TurnRecord | None,
-        loaded: Loaded,
-        message: IncomingMessage,
-        over: OverLimit,
-    ) -> TurnRecord:
+    def _over_limit(self, opened: Opened, record: TurnRecord | None, over: OverLimit) -> TurnRecord:
         """A minute's limit is waited for; a day's ends the part, without a word to the chat."""
         if over.quota.endswith("_per_minute"):
             raise over
-        if record is None:
-            record = claim_without_call(scope, journal, loaded.transcript, message)
-        return _give_up(journal, record, f"{OVER_QUOTA} ({over.quota})")
+        return _give_up(opened.journal, opened.claimed(record), f"{OVER_QUOTA} ({over.quota})")
 
     def _hushed(self, journal: Journal, record: TurnRecord) -> TurnRecord:
         """A quiet job's answer is kept in the conversation and not sent."""
@@ -170,31 +151,21 @@ class JobTurn(Turn):
         journal.finish(record, _QUIET)
         return TurnRecord(record.turn, "delivered", record.attempt, record.tries)
 
-    def _plain(
-        self,
-        scope: TenantScope,
-        journal: Journal,
-        record: TurnRecord | None,
-        loaded: Loaded,
-        message: IncomingMessage,
-    ) -> TurnRecord:
+    def _plain(self, opened: Opened, record: TurnRecord | None) -> TurnRecord:
         """A reminder or a tool's result: no model is asked, but the conversation knows of it."""
-        said = self._said(scope, journal, loaded, message)
-        now = datetime.now(UTC)
-        if record is None:
-            record = claim_without_call(scope, journal, loaded.transcript, message)
-        asked = Message("user", user_content(message, loaded.overlay.overlay.time_zone), journal.turn)
+        said = self._said(opened)
+        journal, loaded = opened.journal, opened.loaded
+        asked = Message("user", user_content(opened.message, loaded.overlay.overlay.time_zone), journal.turn)
         reply = Message("assistant", [{"type": "text", "text": said}], journal.turn)
         context = loaded.transcript.context_tokens + len(said) // 2
-        items = append(scope, loaded.transcript, [asked, reply], context, now)
-        return self._hushed(journal, journal.commit_answer(record, split_message(said), items))
+        items = append(opened.scope, loaded.transcript, [asked, reply], context, datetime.now(UTC))
+        return self._hushed(journal, journal.commit_answer(opened.claimed(record), split_message(said), items))
 
-    def _said(self, scope: TenantScope, journal: Journal, loaded: Loaded, message: IncomingMessage) -> str:
+    def _said(self, opened: Opened) -> str:
         spec = self._job.spec
         if spec.kind == "tool":
             use = {"id": "schedule", "name": spec.tool, "input": spec.arguments}
-            context = tool_context(self._runtime, scope, loaded, message, journal.turn)
-            block = run_tool(allowed((spec.tool,)), use, context)
+            block = run_tool(allowed((spec.tool,)), use, tool_context(self._runtime, opened))
             if block.get("is_error"):
                 raise BadInput(f"The tool {spec.tool} failed: {block['content']}")
             return str(block["content"])
