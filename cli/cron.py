@@ -39,14 +39,15 @@ _Conversation = Annotated[str | None, typer.Option(help="shared with the chat, o
 
 
 def book_of(ctx: typer.Context, tenant: str) -> JobBook:
-    """A tenant's jobs, with its tools and its time zone. Raises ``NotFound``."""
+    """A tenant's jobs, with the tools that they may call and its time zone. Raises ``NotFound``."""
+    from manyclaw.agent import job_tool_names
     from manyclaw.schedules import JobBook
     from manyclaw.tenancy import load_overlay
 
     operator = session(ctx).operator
     scope = operator.scope(tenant)
-    zone = load_overlay(scope, operator.gateway, operator.tools_of(scope)).overlay.time_zone
-    return JobBook(scope, tools=operator.tools, zone=zone)
+    overlay = load_overlay(scope, operator.gateway, operator.tools_of(scope)).overlay
+    return JobBook(scope, tools=job_tool_names() | set(overlay.allowed_tools), zone=overlay.time_zone)
 
 
 def _values(**given: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from functions.api.runtime import runtime
 from functions.api.schemas import Exact
-from manyclaw.agent import known_tools, tool_names
+from manyclaw.agent import job_tool_names, known_tools
 from manyclaw.schedules import Job, JobBook, Run, page_of_runs
 from manyclaw.tenancy import TenantId, TenantScope, load_overlay
 
@@ -63,12 +63,11 @@ class QueuedAnswer(BaseModel):
 
 
 def book_of(tenant: TenantId) -> JobBook:
-    """The tenant's jobs, with its tools and its time zone."""
-    here, tools = runtime(), tool_names()
+    """The tenant's jobs, with the tools that they may call and its time zone."""
+    here = runtime()
     scope = here.scope(tenant)
-    return JobBook(
-        scope, tools=tools, zone=load_overlay(scope, here.gateway_config, known_tools(scope)).overlay.time_zone
-    )
+    overlay = load_overlay(scope, here.gateway_config, known_tools(scope)).overlay
+    return JobBook(scope, tools=job_tool_names() | set(overlay.allowed_tools), zone=overlay.time_zone)
 
 
 def job_answer(scope: TenantScope, job: Job) -> JobAnswer:

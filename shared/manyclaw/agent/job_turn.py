@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
 from manyclaw.agent.envelope import Envelope
-from manyclaw.agent.journal import Journal, TurnRecord
+from manyclaw.agent.journal import Journal, Step, TurnRecord
 from manyclaw.agent.loading import Loaded
 from manyclaw.agent.opened import Opened
 from manyclaw.agent.prompt import Frame, user_content
 from manyclaw.agent.pulse import Pulse
 from manyclaw.agent.runtime import Runtime
+from manyclaw.agent.skill_tools import names_of, offered
 from manyclaw.agent.thinking import Thinking, tool_context
-from manyclaw.agent.tools import allowed, run_tool
+from manyclaw.agent.tools import MAX_RESULT_CHARACTERS, tool_names
 from manyclaw.agent.turn import GIVE_UP_AT, Attempt, Turn
+from manyclaw.agent.upkeep_tools import JOB_TOOLS
 from manyclaw.aws import from_item
 from manyclaw.billing import OverLimit, turn_usage
 from manyclaw.errors import BadInput, PermanentError
@@ -87,6 +89,7 @@ class JobTurn(Turn):
     def __init__(self, runtime: Runtime, attempt: Attempt, pulse: Pulse, facts: dict[str, object], job: Job) -> None:
         super().__init__(runtime, attempt, pulse, facts)
         self._job = job
+        self.asks = job.spec.kind == "prompt"
 
     def _message(self) -> IncomingMessage:
         chat, _, topic = self._envelope.conversation.partition(":")
@@ -153,25 +156,51 @@ class JobTurn(Turn):
 
     def _plain(self, opened: Opened, record: TurnRecord | None) -> TurnRecord:
         """A reminder or a tool's result: no model is asked, but the conversation knows of it."""
-        said = self._said(opened)
+        record = opened.claimed(record)
         journal, loaded = opened.journal, opened.loaded
+        try:
+            record, said = self._said(opened, record)
+        except BadInput as error:
+            return _give_up(journal, record, f"the tool {self._job.spec.tool} could not be called: {error}")
+        if not said:
+            return journal.finish(journal.commit_answer(record, [], []), _QUIET)
         asked = Message("user", user_content(opened.message, loaded.overlay.overlay.time_zone), journal.turn)
         reply = Message("assistant", [{"type": "text", "text": said}], journal.turn)
         context = loaded.transcript.context_tokens + len(said) // 2
         items = append(opened.scope, loaded.transcript, [asked, reply], context, datetime.now(UTC))
-        return self._hushed(journal, journal.commit_answer(opened.claimed(record), split_message(said), items))
+        return self._hushed(journal, journal.commit_answer(record, split_message(said), items))
 
-    def _said(self, opened: Opened) -> str:
-        spec = self._job.spec
-        if spec.kind == "tool":
-            use = {"id": "schedule", "name": spec.tool, "input": spec.arguments}
-            block = run_tool(allowed((spec.tool,)), use, tool_context(self._runtime, opened))
-            if block.get("is_error"):
-                raise BadInput(f"The tool {spec.tool} failed: {block['content']}")
-            return str(block["content"])
+    def _said(self, opened: Opened, record: TurnRecord) -> tuple[TurnRecord, str]:
+        """What is to be sent; empty if there is nothing to say."""
+        if self._job.spec.kind == "tool":
+            return self._tools_result(opened, record)
         due = datetime.fromisoformat(self._envelope.due)
         late = (datetime.now(UTC) - due).total_seconds() > _LATE_AFTER
-        return f"⏰ {spec.prompt}" + (f"\n({due:%Y-%m-%d %H:%M} UTC)" if late else "")
+        return record, f"⏰ {self._job.spec.prompt}" + (f"\n({due:%Y-%m-%d %H:%M} UTC)" if late else "")
+
+    def _tools_result(self, opened: Opened, record: TurnRecord) -> tuple[TurnRecord, str]:
+        """The tool's text, journalled before it is sent: a tool that has answered is not run again.
+
+        Raises
+        ------
+        BadInput
+            The tool is not allowed, is not there, or does not take these arguments: no use to try again.
+        ToolFailed
+            The tool failed; the queue brings the part again, a few times.
+        """
+        if record.steps:
+            return record, str(record.steps[-1].content[0]["content"])
+        spec, loaded = self._job.spec, opened.loaded
+        names = loaded.overlay.overlay.allowed_tools
+        skills = offered(names, loaded.skills, self._runtime, self._attempt.seconds_left)
+        tool = ({each.name: each for each in JOB_TOOLS} | skills).get(spec.tool)
+        if tool is None:
+            known = spec.tool in tool_names() | names_of(loaded.skills)
+            raise BadInput("allowed_tools does not name it." if known else "there is no such tool.")
+        context = replace(tool_context(self._runtime, opened), call=opened.journal.turn)
+        said = tool.run(context, spec.arguments)[:MAX_RESULT_CHARACTERS]
+        block = {"type": "tool_result", "tool_use_id": opened.journal.turn, "content": said}
+        return opened.journal.add_step(record, Step("result", [block]), datetime.now(UTC), []), said
 
 
 def _give_up(journal: Journal, record: TurnRecord, why: str) -> TurnRecord:

@@ -247,7 +247,7 @@ def tool_context(runtime: Runtime, opened: Opened) -> ToolContext:
     whose, zone = loaded.memory.subject, loaded.overlay.overlay.time_zone
     search = partial(recall, runtime.clients, runtime.settings, scope.tenant, whose, seconds=TOOL_SECONDS)
     now, turn = datetime.now(UTC), opened.journal.turn
-    return ToolContext(scope, message.conversation, now, whose, zone, search, message, turn)
+    return ToolContext(scope, message.conversation, now, whose, zone, search, message, turn, language=opened.language)
 
 
 def _messages(record: TurnRecord | None, turn: str) -> list[Message]:

@@ -89,6 +89,8 @@ class Turn:
     """An attempt at one turn. What schedules begin is a turn too, with a message of their own."""
 
     thinking: Callable[..., Thinking] = Thinking
+    asks = True
+    """Whether a model may be asked; if not, neither memory nor the model's SDK is got ready."""
 
     def __init__(self, runtime: Runtime, attempt: Attempt, pulse: Pulse, facts: dict[str, object]) -> None:
         self._runtime = runtime
@@ -107,7 +109,7 @@ class Turn:
         record = journal.resume() if self._attempt.receives > 1 else None
         if record is not None and record.state in CLOSED:
             return _closed(record)
-        loaded = load(self._runtime, scope, message)
+        loaded = load(self._runtime, scope, message, asks=self.asks)
         ignored = self._ignored(loaded, message)
         if ignored or loaded.pairing is None:
             return Outcome(f"ignored: {ignored}")
