@@ -68,5 +68,5 @@ def sync(
 
     session(ctx).show({"tenants": found.tenants, "drift": found.drift, "failed": found.failed}, render)
     if found.failed:
-        names = ", ".join(f"{name} ({error})" for name, error in found.failed[:20])
-        raise Unavailable(f"{len(found.failed)} tenants could not be looked at: {names}.", hint="Run it again.")
+        who = ", ".join(f"{name} ({error})" for name, error in found.failed[:20])
+        raise Unavailable(f"{len(found.failed)} tenants could not be looked at: {who}.", hint="Run it again.")

@@ -18,7 +18,7 @@ from manyclaw.agent.skill_tools import known_tools
 from manyclaw.agent.texts import text
 from manyclaw.agent.turn import Attempt, Outcome, attempted
 from manyclaw.billing import TurnUsage, turn_usage
-from manyclaw.errors import ManyclawError, RetryableError
+from manyclaw.errors import ManyclawError, RetryableError, Superseded
 from manyclaw.logs import fields
 from manyclaw.schedules import (
     FAILED,
@@ -164,8 +164,8 @@ def _run_part(runtime: Runtime, attempt: Attempt, pulse: Pulse, facts: dict[str,
         part: Part | None = Part(envelope.conversation, skipped="the job was removed")
         if job is not None:
             turn = JobTurn(runtime, attempt, pulse, facts, job)
-            outcome = attempted(attempt, facts, turn.run)
-            part = _part(scope, attempt, job, outcome)
+            outcome = attempted(attempt, facts, lambda: _alone(turn, facts))
+            part = None if facts.get("superseded") else _part(scope, attempt, job, outcome)
         if part is None:
             return outcome
         if found.run is not None and job is not None and found.run.chats == (envelope.conversation,):
@@ -178,6 +178,15 @@ def _run_part(runtime: Runtime, attempt: Attempt, pulse: Pulse, facts: dict[str,
     if run is not None and job is not None:
         _after(runtime, scope, job, run)
     return outcome
+
+
+def _alone(turn: JobTurn, facts: dict[str, object]) -> Outcome:
+    """The turn's outcome; a part that another attempt has taken over is not this one's to write off."""
+    try:
+        return turn.run()
+    except Superseded:
+        facts["superseded"] = True
+        raise
 
 
 def _part(scope: TenantScope, attempt: Attempt, job: Job, outcome: Outcome) -> Part | None:
