@@ -145,6 +145,8 @@ def _fire(bench: Bench, firing: int, due: datetime) -> int:
         runs = _closed_runs(people, bench.each, due_text)
     late = sorted((datetime.fromisoformat(run.finished_at) - began).total_seconds() for run in runs)
     print(f"  finished after its due time: median {late[len(late) // 2]:.1f} s, last {late[-1]:.1f} s", flush=True)
+    workers = Counter(str(each["function"]) for each in world.aws("GET", "workers"))
+    print(f"  workers now: {', '.join(f'{name} {count}' for name, count in sorted(workers.items()))}", flush=True)
     wrong = firing * bench.each - len(runs)
     for customer, person in people:
         answers = world.answers(customer, person.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.test_dashboard import door, sign_in
+from tests.e2e.test_dashboard import sign_in
 from tests.integration.test_api import token
 from tests.integration.world import Person, World
 
