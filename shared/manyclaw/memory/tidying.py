@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from manyclaw.errors import Conflict
@@ -22,7 +21,7 @@ class Tidied:
 
 
 def tidy_facts(scope: TenantScope, whose: Subject) -> Tidied:
-    """Remove facts that say the same as a later one but for case, spaces and the punctuation at their ends.
+    """Remove facts that say the same as a later one but for spaces, a capital at the beginning and a point at the end.
 
     Raises
     ------
@@ -49,4 +48,6 @@ def split_repeated(facts: tuple[Fact, ...]) -> tuple[list[Fact], list[Fact]]:
 
 
 def _same(text: str) -> str:
-    return re.sub(r"\s+", " ", text).strip(" .!;,").casefold() or text
+    """Only what cannot change the meaning is taken away: other capitals may belong to a name or a password."""
+    plain = " ".join(text.split()).rstrip(" .!;,")
+    return plain[:1].lower() + plain[1:] or text
