@@ -29,6 +29,8 @@ def checks() -> list[Check]:
     python = str(ROOT / ".venv/bin/python")
     sam = str(ROOT / ".tools/sam/bin/sam")
     suites = [folder for folder in ("tests/integration", "tests/e2e") if any((ROOT / folder).rglob("test_*.py"))]
+    # Two processes, each with files and an embedded stack of its own.
+    together = ["--numprocesses", "2", "--dist", "loadfile"]
     build = [sam, "build", "--build-dir", ".aws-sam/build", "--cached", "--parallel"]
     return [
         Check("format", "Format (ruff format)", [python, "-m", "ruff", "format", "--check", "."]),
@@ -37,8 +39,8 @@ def checks() -> list[Check]:
         Check("imports", "Layers of the code (import-linter)", [str(ROOT / ".venv/bin/lint-imports")]),
         Check("template", "Template (sam validate --lint)", [sam, "validate", "--lint", "--region", "us-east-1"]),
         Check("build", "Build (sam build)", build, always=False),
-        Check("unit", "Unit tests", [python, "-m", "pytest", "tests/unit", "-q"]),
-        Check("integration", "Integration and browser tests", [python, "-m", "pytest", *suites, "-q"]),
+        Check("unit", "Unit tests", [python, "-m", "pytest", "tests/unit", "-q", *together]),
+        Check("integration", "Integration and browser tests", [python, "-m", "pytest", *suites, "-q", *together]),
     ]
 
 

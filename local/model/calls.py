@@ -41,11 +41,11 @@ class CallLog:
         self._calls.append(call)
         return call
 
-    def since(self, number: int) -> list[dict[str, Any]]:
-        """The calls after ``number``, oldest first."""
+    def since(self, number: int, holding: str = "") -> list[dict[str, Any]]:
+        """The calls after ``number`` whose request holds the text ``holding``, oldest first."""
         if number >= self._last:
             return []
-        return [asdict(call) for call in self._calls if call.n > number]
+        return [asdict(call) for call in self._calls if call.n > number and holding in call.raw]
 
     def clear(self) -> None:
         """Forget all; the numbers go on."""

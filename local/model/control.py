@@ -30,9 +30,10 @@ class Control:
         app.router.add_get("/_sim/health", self.health)
 
     async def log(self, request: web.Request) -> web.Response:
-        """Every call to /v1/messages after number ``since``."""
+        """Every call to /v1/messages after number ``since`` whose request holds the text ``holding``."""
         since = request.query.get("since", "0")
-        return web.json_response(self._calls.since(int(since) if since.isdecimal() else 0))
+        found = self._calls.since(int(since) if since.isdecimal() else 0, request.query.get("holding", ""))
+        return web.json_response(found)
 
     async def add_fault(self, request: web.Request) -> web.Response:
         """Put a fault in force."""

@@ -1,19 +1,16 @@
 """Failures made on purpose: the next calls fail, wait, or break off in the middle of their stream."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any
 
+from local.faults import AnyFault, FaultsInForce
 from local.model.errors import ModelApiError
 
-_LOOK_EVERY = 0.05
-"""Seconds between looks at whether a held call's client is still there."""
 
-
-@dataclass(slots=True)
-class Fault:
+@dataclass(kw_only=True)
+class Fault(AnyFault):
     """What happens to the next ``times`` calls.
 
     Attributes
@@ -36,10 +33,7 @@ class Fault:
         Only calls whose body holds this text; lets one conversation fail among many.
     """
 
-    times: int = 1
     status: int | None = None
-    delay_seconds: float = 0.0
-    hold: bool = False
     retry_after: float | None = None
     drop_after_events: int | None = None
     hold_after_events: int | None = None
@@ -48,67 +42,25 @@ class Fault:
     stop_reason: str = "end_turn"
     contains: str = ""
 
-    @classmethod
-    def read(cls, body: dict[str, Any]) -> Self:
-        """From a control request. Raises `ValueError` naming what is unknown."""
-        unknown = set(body) - {item.name for item in fields(cls)}
-        if unknown:
-            raise ValueError(f"unknown fields of a fault: {', '.join(sorted(unknown))}")
-        return cls(**body)
-
     def error(self) -> ModelApiError | None:
         """The refusal, if it is one."""
         return ModelApiError(self.status, retry_after=self.retry_after) if self.status else None
 
 
-class Faults:
-    """The faults in force, the latency of every call, and the calls that are being held."""
+class Faults(FaultsInForce[Fault]):
+    """The faults of the Messages API, and the latency of every call."""
 
     def __init__(self) -> None:
-        self._faults: list[Fault] = []
-        self._released = asyncio.Event()
+        super().__init__()
         self.latency = 0.0
-        self.held = 0
-
-    def add(self, fault: Fault) -> None:
-        """Put a fault in force, after those that are."""
-        self._faults.append(fault)
-
-    def clear(self) -> None:
-        """End all faults and let held calls go."""
-        self._faults.clear()
-        self.release()
-
-    def release(self) -> None:
-        """Let held calls go."""
-        self._released.set()
-        self._released = asyncio.Event()
 
     def take(self, raw: str) -> Fault | None:
         """The fault of this call, counted down."""
-        for fault in self._faults:
-            if fault.times > 0 and fault.contains in raw:
-                fault.times -= 1
-                self._faults = [other for other in self._faults if other.times > 0]
-                return fault
-        return None
+        return self.take_first(lambda fault: fault.contains in raw)
 
     async def wait(self, fault: Fault | None, gone: Callable[[], bool]) -> None:
         """Sit out the latency and the fault's delay or hold."""
         if self.latency:
             await asyncio.sleep(self.latency)
-        if fault and fault.delay_seconds:
-            await asyncio.sleep(fault.delay_seconds)
-        if fault and fault.hold:
-            await self.hold(gone)
-
-    async def hold(self, gone: Callable[[], bool]) -> None:
-        """Wait for the release, or until the client is gone."""
-        released = self._released
-        self.held += 1
-        try:
-            while not (released.is_set() or gone()):
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(released.wait(), _LOOK_EVERY)
-        finally:
-            self.held -= 1
+        if fault:
+            await self.sit_out(fault, gone)

@@ -89,7 +89,7 @@ class BotApi:
             return self._answer(call, *await self._result(call.method, bot, arguments))
         result = await self._result(call.method, bot, arguments) if fault.after_accepting else None
         try:
-            await self._faults.wait(fault, lambda: _gone(request))
+            await self._faults.sit_out(fault, lambda: _gone(request))
         except asyncio.CancelledError:  # a server that ends the handler of a client who left
             call.status = 0
             raise

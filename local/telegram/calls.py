@@ -35,11 +35,12 @@ class CallLog:
         self._calls.append(call)
         return call
 
-    def since(self, number: int) -> list[dict[str, Any]]:
-        """The calls after ``number``, oldest first."""
+    def since(self, number: int, bot: str = "", method: str = "") -> list[dict[str, Any]]:
+        """The calls after ``number`` of one bot (username) and method, or of all, oldest first."""
         if number >= self._last:
             return []
-        return [asdict(call) for call in self._calls if call.n > number]
+        wanted = (call for call in self._calls if call.n > number and bot in ("", call.bot))
+        return [asdict(call) for call in wanted if method in ("", call.method)]
 
     def clear(self) -> None:
         """Forget all; the numbers go on."""

@@ -130,9 +130,11 @@ class Control:
         return web.json_response({"file_id": file_id, "file_size": len(content)})
 
     async def log(self, request: web.Request) -> web.Response:
-        """Every Bot API call after number ``since``."""
-        since = request.query.get("since", "0")
-        return web.json_response(self._calls.since(int(since) if since.isdecimal() else 0))
+        """Every Bot API call after number ``since``, of one ``bot`` and ``method`` or of all."""
+        query = request.query
+        since = query.get("since", "0")
+        number = int(since) if since.isdecimal() else 0
+        return web.json_response(self._calls.since(number, query.get("bot", ""), query.get("method", "")))
 
     async def add_fault(self, request: web.Request) -> web.Response:
         """Put a fault in force."""

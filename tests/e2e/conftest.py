@@ -1,4 +1,4 @@
-"""Chromium on this machine, driven by Playwright; and the running stack of the integration tests."""
+"""Chromium on this machine, driven by Playwright."""
 
 from __future__ import annotations
 
@@ -8,10 +8,6 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-
-from tests.integration.conftest import shared_world, stack, world
-
-__all__ = ["shared_world", "stack", "world"]
 
 _FLAGS = [
     "--no-sandbox",

@@ -9,6 +9,7 @@ import json
 import os
 import random
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -114,7 +115,7 @@ def _let_time_pass(world: World) -> None:
         world.pass_time(600)
 
 
-def test_after_many_turns_at_random_all_books_agree(world: World) -> None:
+def test_after_many_turns_at_random_all_books_agree(world: World, measured: Callable[[str], None]) -> None:
     # Given ten tenants with different models, and turns at random with faults, repeats and killed processes
     dice = random.Random(20261122)
     customers = _customers(world)
@@ -152,7 +153,8 @@ def test_after_many_turns_at_random_all_books_agree(world: World) -> None:
     assert len(found.open_calls) == open_calls
     assert found.total.requests == sum(len([r for r in world.ledger(c) if r.state == "settled"]) for c in customers)
     assert found.total.requests >= TURNS
-    print(f"{TURNS} turns: {found.rows} rows, {found.refused} refused, {open_calls} open, {found.total.cost_usd} USD")
+    outcome = f"{found.rows} rows, {found.refused} refused, {open_calls} open, {found.total.cost_usd} USD"
+    measured(f"the books agree after {TURNS} turns: {outcome}")
 
 
 def _served(world: World, customers: list[Customer], after: int) -> dict[str, dict[str, Tokens]]:

@@ -33,7 +33,8 @@ def test_memory_that_is_down_costs_no_answer_and_loses_no_turn(world: World) -> 
 def test_a_crash_between_the_answer_and_the_handing_over_loses_no_turn(world: World) -> None:
     # Given a queue of memory's that takes the turn, while the agent never hears of it
     acme, ann = world.customer(), Person.new("Ann")
-    hold = {"service": "sqs", "action": "SendMessage", "match": "the spare key", "times": 1}
+    to_memory = f"{acme.id}/{private(ann)}"
+    hold = {"service": "sqs", "action": "SendMessage", "match": to_memory, "times": 1}
     world.aws("POST", "hold", hold)
     world.say(acme, ann, "the spare key is under the third stone")
     world.until("the answer", lambda: world.answers(acme, ann.id))

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import urllib3
 
-from tests.integration.conftest import ROOT, free_port, stack_environment, start, stop
 from tests.integration.world import Person, World
+from tests.stack import ROOT, free_port, stack_environment, start, stop
 
 pytestmark = pytest.mark.integration
 

@@ -141,13 +141,13 @@ class World:
         return int(again["status"])
 
     def calls_to_telegram(self, by: Customer, method: str) -> list[dict[str, Any]]:
-        log = self.telegram("GET", "log?since=0")
-        return [call for call in log if call["bot"] == by.username and call["method"] == method]
+        found: list[dict[str, Any]] = self.telegram("GET", f"log?bot={by.username}&method={method}")
+        return found
 
     # ------------------------------------------------------------------ what it cost
     def model_calls(self, of: Customer) -> list[dict[str, Any]]:
         """What reached the model for a tenant, found by the marker in its system prompt."""
-        log = self.model("GET", "log")
+        log = self.model("GET", f"log?holding={of.marker}")
         return [call for call in log if of.marker in json.dumps(call["request"].get("system", ""))]
 
     def ledger(self, of: Customer) -> list[LedgerRow]:

@@ -43,8 +43,8 @@ class Sim:
             assert response.status == 200
             return await response.json()
 
-    async def log(self) -> Any:
-        async with self.http.get("/_sim/log") as response:
+    async def log(self, holding: str = "") -> Any:
+        async with self.http.get("/_sim/log", params={"holding": holding}) as response:
             return await response.json()
 
     async def text(self, *said: str, **more: Any) -> str:
@@ -275,7 +275,8 @@ def test_given_a_drop_in_mid_stream_then_the_client_sees_it_and_the_log_says_so(
 
         with pytest.raises(Exception):  # noqa: B017 (which one is the SDK's affair; an answer it must not be)
             await whole()
-        (call,) = await sim.log()
+        (call,) = await sim.log("long 400")
+        assert await sim.log("short 400") == []
         assert (call["status"], call["completed"]) == (200, False)
         assert call["usage"]["output_tokens"] == 100
 

@@ -278,6 +278,9 @@ def test_given_faults_then_calls_fail_as_told_and_are_logged(tmp_path: Path) -> 
         ]
         assert log[0]["params"] == {"chat_id": ANN, "text": "one"}
         assert await sim.look(f"/_sim/log?since={log[-1]['n']}") == []
+        assert await sim.look("/_sim/log?bot=acme_bot&method=sendMessage") == log
+        assert await sim.look("/_sim/log?bot=other_bot") == []
+        assert await sim.look("/_sim/log?method=getMe") == []
 
     run(tmp_path, scenario)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,9 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the limits are 
 SMALL = Limits(seconds=4.0, processor_seconds=1, memory=200 * 1024 * 1024, processes=8)
 
 
+_PR_SET_CHILD_SUBREAPER = 36
+
+
 def _run(body: str, limits: Limits = SMALL, scratch: bytes | None = None, **secrets: str) -> Ended:
     return run_call(Call("probe", {}, bundle(body).archive, secrets, scratch, network=False, limits=limits))
 
@@ -26,18 +31,27 @@ def _fenced() -> bool:
     return _run("return 'x'").facts["fences"] == "namespaces"
 
 
+@pytest.fixture(autouse=True, scope="module")
+def orphans_come_to_us() -> None:
+    """Whatever a call leaves behind becomes a child of this process, so that it can be told from others' calls."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
 def _alive(mark: str) -> list[str]:
-    """The processes whose command line or name holds ``mark``."""
-    found = []
+    """The descendants of this process whose command line holds ``mark``."""
+    parents, lines = {}, {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                line = (entry / "cmdline").read_bytes().decode(errors="replace")
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                lines[int(entry.name)] = (entry / "cmdline").read_bytes().decode(errors="replace")
             except OSError:
                 continue
-            if mark in line:
-                found.append(line)
-    return found
+
+    def ours(process: int) -> bool:
+        return process == os.getpid() or (process in parents and ours(parents[process]))
+
+    return [line for process, line in lines.items() if mark in line and ours(process)]
 
 
 @pytest.mark.parametrize("what", [name for name, (_, said) in HOSTILE.items() if said])
@@ -59,6 +73,16 @@ def test_a_process_that_leaves_its_session_is_ended_too() -> None:
     leave = "    os.setsid()\n    if os.fork() == 0: time.sleep(600)\n    os._exit(0)\n"
     body = f"import time\nif os.fork() == 0:\n{leave}return 'x'"
     assert _run(body).text == "x"
+    assert not _alive("/run.py")
+
+
+def test_a_call_is_seen_while_it_runs() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(_run, "import time\ntime.sleep(2)\nreturn 'x'")
+        deadline = time.monotonic() + 3
+        while not _alive("/run.py"):
+            assert time.monotonic() < deadline
+        assert running.result().text == "x"
     assert not _alive("/run.py")
 
 

@@ -1,8 +1,4 @@
-"""One freshly started embedded stack for all integration tests.
-
-``MANYCLAW_TEST_STATE`` names the state folder of a stack that runs already (started with MANYCLAW_TEST_CONTROLS=1), for
-quick turns while working on a test.
-"""
+"""Starting and stopping an embedded stack of the tests' own."""
 
 from __future__ import annotations
 
@@ -11,15 +7,10 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.integration.world import World
-
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def free_port() -> int:
@@ -51,28 +42,3 @@ def start(environment: dict[str, str]) -> dict[str, Any]:
 
 def stop(environment: dict[str, str]) -> None:
     subprocess.run([sys.executable, "-m", "local.dev", "--down"], cwd=ROOT, env=environment, check=True, timeout=120)
-
-
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """The content of stack.json of a running stack."""
-    given = os.environ.get("MANYCLAW_TEST_STATE")
-    if given:
-        yield json.loads((Path(given) / "stack.json").read_text())
-        return
-    environment = stack_environment(tmp_path_factory.mktemp("stack") / "state", free_port())
-    yield start(environment)
-    stop(environment)
-
-
-@pytest.fixture(scope="session")
-def shared_world(stack: dict[str, Any]) -> World:
-    return World(stack)
-
-
-@pytest.fixture
-def world(shared_world: World) -> Iterator[World]:
-    """The running stack, with every fault and hold taken back afterwards."""
-    shared_world.heal()
-    yield shared_world
-    shared_world.heal()
