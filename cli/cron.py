@@ -87,12 +87,12 @@ def list_(
 
     Example: manyclaw cron list customer-acme
     """
-    from manyclaw.schedules import page_of_runs
+    from manyclaw.schedules import last_runs
 
     run = session(ctx)
     book = book_of(ctx, tenant)
     jobs, following = book.page(limit, cursor)
-    last = {job.job: next(iter(page_of_runs(book.scope, job.job, 1)[0]), None) for job in jobs if job.stored}
+    last = last_runs(book.scope, [job.job for job in jobs])
 
     def render() -> None:
         rows = []

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from manyclaw.schedules.runs import Run as Run
     from manyclaw.schedules.runs import claim_run as claim_run
     from manyclaw.schedules.runs import due_text as due_text
+    from manyclaw.schedules.runs import last_runs as last_runs
     from manyclaw.schedules.runs import load_run as load_run
     from manyclaw.schedules.runs import page_of_runs as page_of_runs
     from manyclaw.schedules.runs import parts_of as parts_of
@@ -77,7 +78,7 @@ else:
             **dict.fromkeys(
                 (
                     *("FAILED", "RUNNING", "Part", "Run", "claim_run", "due_text"),
-                    *("load_run", "page_of_runs", "parts_of", "skip_run", "spent_today"),
+                    *("last_runs", "load_run", "page_of_runs", "parts_of", "skip_run", "spent_today"),
                 ),
                 "runs",
             ),
