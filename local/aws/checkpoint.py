@@ -27,8 +27,9 @@ from local.aws import activity
 from local.aws.clock import CLOCK
 
 MIN_INTERVAL_SECONDS = 0.25
-MAX_INTERVAL_SECONDS = 2.0
-_PAUSE_SHARE = 40  # wait 40 times the last pause, so that saving takes at most 2.5 % of the loop's time
+_PAUSE_SHARE = 40  # wait 40 times the last pause, so that saving takes at most 2.5 % of the loop's time …
+MAX_INTERVAL_SECONDS = 2.0  # … but no longer than this, …
+_LEAST_SHARE = 15  # … unless that would take more than 6 %: a state of tens of megabytes is saved less often
 _ATTEMPTS = 20
 _FORMAT = 1
 
@@ -59,6 +60,12 @@ def _freeze(state: Any) -> bytes:
     except (ValueError, RecursionError):
         return pickle.dumps(state, pickle.HIGHEST_PROTOCOL)
     return buffer.getvalue()
+
+
+def interval(pause: float) -> float:
+    """Seconds from a checkpoint to the next, after one for which the stack stood still for ``pause`` seconds."""
+    wait = min(MAX_INTERVAL_SECONDS, max(MIN_INTERVAL_SECONDS, pause * _PAUSE_SHARE))
+    return max(wait, pause * _LEAST_SHARE)
 
 
 class StateDamaged(Exception):
@@ -244,10 +251,7 @@ class Checkpoints:
     async def keep(self) -> None:
         """Take and write a checkpoint whenever something changed, until cancelled."""
         while True:
-            wait = min(
-                MAX_INTERVAL_SECONDS, max(MIN_INTERVAL_SECONDS, self.stats["last_pause_ms"] * _PAUSE_SHARE / 1000)
-            )
-            await asyncio.sleep(wait)
+            await asyncio.sleep(interval(self.stats["last_pause_ms"] / 1000))
             if not _deploying() and activity.take():
                 try:
                     self.take()
