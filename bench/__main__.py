@@ -13,8 +13,8 @@ from pathlib import Path
 
 from bench.imports import cold_import
 from bench.messages import burst, first_prompt, quiet_chat, requests_per_message
-from tests.integration.conftest import free_port, stack_environment, start, stop
 from tests.integration.world import World
+from tests.stack import free_port, stack_environment, start, stop
 
 
 def main() -> int:

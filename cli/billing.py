@@ -169,14 +169,13 @@ def verify(ctx: typer.Context, period: _Period = "", first: _From = "", last: _T
 
 def _compare_with_anthropic(operator: Operator, found: Verification) -> bool:
     """Whether there is an admin key; then differences with Anthropic's account are added to ``found``."""
-    from manyclaw.billing import billed_tokens, compare_bill
+    from manyclaw.billing import billed_costs, billed_tokens, compare_bill
 
     key = operator.admin_key()
     if not key:
         return False
-    settings = operator.stage.settings
-    billed = billed_tokens(settings.anthropic_base_url, key, found.first, found.last)
-    found.differences += compare_bill(found.by_model, billed)
+    asked = (operator.stage.settings.anthropic_base_url, key, found.first, found.last)
+    found.differences += compare_bill(found.by_model, billed_tokens(*asked), billed_costs(*asked))
     return True
 
 

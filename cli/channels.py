@@ -11,10 +11,11 @@ import typer
 from cli.arguments import TenantOption, YesOption, confirm, read_secret
 from cli.context import Operator, print_facts, print_table, session
 from cli.root import noun
-from manyclaw.errors import NotFound
+from manyclaw.errors import ManyclawError, NotFound
 
 if TYPE_CHECKING:
-    from manyclaw.telegram import ChannelStatus
+    from manyclaw.telegram import ChannelStatus, Pairing
+    from manyclaw.tenancy import TenantScope
 
 app = noun("Connect tenants with their bots.")
 
@@ -31,10 +32,15 @@ def pair(
     channel: Annotated[Channel, typer.Argument(help="The channel.")],
     tenant: TenantOption,
     token: Annotated[str, typer.Option(help="The bot's token from @BotFather; - or nothing asks for it, unseen.")] = "",
+    menu: Annotated[
+        bool, typer.Option("--menu/--no-menu", help="Give the tenant's owners a menu button that opens the dashboard.")
+    ] = True,
 ) -> None:
     """Connect a tenant with its bot: checks the token, makes a secret, sets the webhook. Pairing again is safe.
 
     Example: manyclaw channels pair telegram --tenant customer-acme --token -
+
+    An owner who has not written to the bot yet gets the menu button with `manyclaw channels menu` later.
     """
     from manyclaw.telegram import pair
 
@@ -52,7 +58,9 @@ def pair(
     simulated = bool(stage.chat_page) and not paired.api_url
     link = stage.chat_page if simulated else paired.link
     delivery = "webhook" if paired.webhook_url else "relay"
+    given, notes = _try_menu(operator, scope, paired) if menu else ([], [])
     data = {"tenant": scope.tenant, **asdict(paired), "link": link, "delivery": delivery}
+    data |= {"menu_owners": given, "menu_notes": notes}
 
     def render() -> None:
         typer.echo(f"@{paired.username} ({paired.name}) now speaks for tenant {scope.tenant}.")
@@ -60,8 +68,11 @@ def pair(
             [
                 ("talk to it", link),
                 ("webhook", paired.webhook_url or "none: `make dev` fetches its messages while it runs"),
+                ("dashboard in the menu of", ", ".join(map(str, given))),
             ]
         )
+        for note in notes:
+            typer.echo(f"No menu button for {note}")
 
     run.show(data, render)
 
@@ -72,25 +83,50 @@ def menu(ctx: typer.Context, tenant: TenantOption) -> None:
 
     Example: manyclaw channels menu --tenant customer-acme
     """
-    from manyclaw.telegram import dashboard_address, load_pairing, offer_dashboard, open_bot
-    from manyclaw.tenancy import load_overlay
+    from manyclaw.telegram import load_pairing
 
     run = session(ctx)
-    operator, stage = run.operator, run.operator.stage
+    operator = run.operator
     scope = operator.scope(tenant)
     pairing = load_pairing(scope)
     if pairing is None:
         raise NotFound(f"Tenant {scope.tenant} has no bot.", hint="Pair it first: manyclaw channels pair telegram.")
-    owners = load_overlay(scope, operator.gateway, operator.tools_of(scope)).overlay.owners
+    owners = _owners(operator, scope)
     if not owners:
         hint = f"List Telegram user ids under owners: manyclaw tenants config edit {scope.tenant}."
         raise NotFound(f"Tenant {scope.tenant} has no owners.", hint=hint)
-    address = dashboard_address(stage.public_url, scope.tenant)
-    notes = offer_dashboard(open_bot(scope, pairing, stage.telegram_api_urls[0]), owners, address)
+    address, notes = _offer_menu(operator, scope, pairing, owners)
     given = len(owners) - len(notes)
     people = "1 owner" if given == 1 else f"{given} owners"
-    told = "\n".join([f"{people} of {scope.tenant} can open {address} from the bot's menu.", *notes])
-    run.done(told, tenant=scope.tenant, address=address, owners=list(owners), notes=notes)
+    told = "\n".join([f"{people} of {scope.tenant} can open {address} from the bot's menu.", *notes.values()])
+    run.done(told, tenant=scope.tenant, address=address, owners=list(owners), notes=list(notes.values()))
+
+
+def _owners(operator: Operator, scope: TenantScope) -> tuple[int, ...]:
+    from manyclaw.tenancy import load_overlay
+
+    return load_overlay(scope, operator.gateway, operator.tools_of(scope)).overlay.owners
+
+
+def _offer_menu(
+    operator: Operator, scope: TenantScope, pairing: Pairing, owners: tuple[int, ...]
+) -> tuple[str, dict[int, str]]:
+    """The dashboard's address, and why an owner could not be given its button, by owner."""
+    from manyclaw.telegram import dashboard_address, offer_dashboard, open_bot
+
+    stage = operator.stage
+    address = dashboard_address(stage.public_url, scope.tenant)
+    return address, offer_dashboard(open_bot(scope, pairing, stage.telegram_api_urls[0]), owners, address)
+
+
+def _try_menu(operator: Operator, scope: TenantScope, pairing: Pairing) -> tuple[list[int], list[str]]:
+    """Who got the button, and in words who did not: a bot that is paired is paired, with or without it."""
+    try:
+        owners = _owners(operator, scope)
+        _, notes = _offer_menu(operator, scope, pairing, owners) if owners else ("", {})
+    except ManyclawError as error:
+        return [], [f"the owners: {error.message} Later: manyclaw channels menu --tenant {scope.tenant}"]
+    return [owner for owner in owners if owner not in notes], list(notes.values())
 
 
 @app.command()

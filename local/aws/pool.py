@@ -18,6 +18,7 @@ _PATIENCE_SECONDS = 0.02
 _RECHECK_SECONDS = 0.05
 _LONGEST_WAIT_SECONDS = 60.0  # then one more worker is started whatever the load: no caller may wait for ever
 _NEWEST_SHARE = 0.2
+_WHOLE_CPU_MB = 1769  # from this memory on Lambda gives an environment a CPU of its own
 
 
 # The tenant of the invocation being served (Invoke's TenantId); "" for functions without tenant isolation. MiniStack
@@ -56,13 +57,19 @@ def worth_starting(pace: Pace, *, workers: int, waiting: int, waited: float) -> 
     return waited > pace.start or waiting * pace.invocation / workers > pace.start
 
 
+def most_workers(memory_mb: int, cpus: int) -> int | None:
+    """How many workers a function may have: no more than there are CPUs if it is given a whole one; else no bound."""
+    return cpus if memory_mb >= _WHOLE_CPU_MB else None
+
+
 class Pool:
     """Leases workers. Uses MiniStack's own lock and lists, which its reaper and its updates go by."""
 
-    def __init__(self, starting_at_once: int) -> None:
+    def __init__(self, cpus: int, starting_at_once: int) -> None:
         from ministack.core import lambda_runtime
 
         self._runtime = lambda_runtime
+        self._cpus = cpus
         self._starting_at_once = starting_at_once
         self._released: dict[str, threading.Condition] = {}  # by function, all over MiniStack's one lock
         self._paces: dict[str, Pace] = {}
@@ -75,6 +82,7 @@ class Pool:
         key = self._runtime._worker_key(name, config, qualifier)
         tenant = TENANT.get()
         wanted = f"{key} {tenant}"
+        most = most_workers(int(config.get("MemorySize") or 0), self._cpus)
         began = time.monotonic()
         with self._runtime._lock:
             released = self._released.setdefault(wanted, threading.Condition(self._runtime._lock))
@@ -88,7 +96,7 @@ class Pool:
                         free.lease()
                         return free, "reused"
                     waited = time.monotonic() - began
-                    if self._may_start(wanted, len(workers), waited):
+                    if self._may_start(wanted, len(workers), waited, most):
                         worker = self._runtime._worker_class_for(config)(name, config, code_zip)
                         worker.pool_key = wanted
                         worker.tenant = tenant
@@ -100,9 +108,11 @@ class Pool:
             finally:
                 self._waiting[wanted] -= 1
 
-    def _may_start(self, key: str, workers: int, waited: float) -> bool:
+    def _may_start(self, key: str, workers: int, waited: float, most: int | None) -> bool:
         if waited > _LONGEST_WAIT_SECONDS:
             return True
+        if most is not None and workers >= most:
+            return False
         starting = sum(worker.starting for pool in self._runtime._workers.values() for worker in pool)
         pace = self._paces.setdefault(key, Pace())
         return starting < self._starting_at_once and worth_starting(
@@ -132,7 +142,8 @@ def install() -> None:
     from ministack.core import lambda_runtime
     from ministack.services import lambda_svc
 
-    pool = Pool(max(2, os.cpu_count() or 2))
+    cpus = max(2, os.cpu_count() or 2)
+    pool = Pool(cpus, starting_at_once=cpus)
     for module in (lambda_runtime, lambda_svc):
         module.acquire_worker = pool.acquire
         module.release_worker = pool.release

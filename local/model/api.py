@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
+from local.model.account import Account
 from local.model.cache import PromptCache
 from local.model.calls import Call, CallLog
 from local.model.errors import ModelApiError, invalid
@@ -29,10 +30,13 @@ MODELS = {
 class Api:
     """Answers as the Messages API does, applies faults, and logs."""
 
-    def __init__(self, cache: PromptCache, calls: CallLog, faults: Faults, context_window: int) -> None:
+    def __init__(
+        self, cache: PromptCache, calls: CallLog, faults: Faults, account: Account, context_window: int
+    ) -> None:
         self._cache = cache
         self._calls = calls
         self._faults = faults
+        self._account = account
         self._window = context_window
 
     def add_routes(self, app: web.Application) -> None:
@@ -71,6 +75,7 @@ class Api:
         if fault and fault.content is not None:
             message = replace(message, content=fault.content, stop_reason=fault.stop_reason)
         call.status, call.usage = 200, message.usage
+        self._account.add(message.model, message.usage)
         if checked.get("stream"):
             return await self._stream(request, call, message, fault)
         return await self._whole(request, call, message, fault)

@@ -5,11 +5,13 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from local.model.account import Account
 from local.model.api import Api
 from local.model.cache import PromptCache
 from local.model.calls import CallLog
 from local.model.control import Control
 from local.model.faults import Faults
+from local.model.organization import Organization
 
 MAX_BODY = 32 * 1024 * 1024
 """Bytes; Anthropic's own limit of a request."""
@@ -20,6 +22,7 @@ def create_app(
     min_cache_tokens: int = 1024,
     context_window: int = 200_000,
     clock: Callable[[], float] = time.monotonic,
+    now: Callable[[], float] = time.time,
 ) -> web.Application:
     """The whole simulator.
 
@@ -31,6 +34,8 @@ def create_app(
         Tokens; a longer prompt is refused as Anthropic refuses it.
     clock
         Seconds, for the cache's lifetimes.
+    now
+        Seconds since 1970, for the day on whose bill a call stands.
 
     Example
     -------
@@ -38,7 +43,9 @@ def create_app(
     """
     app = web.Application(client_max_size=MAX_BODY)
     cache, calls, faults = PromptCache(min_tokens=min_cache_tokens, clock=clock), CallLog(), Faults()
-    Api(cache, calls, faults, context_window).add_routes(app)
+    account = Account(now)
+    Api(cache, calls, faults, account, context_window).add_routes(app)
+    Organization(account).add_routes(app)
     Control(cache, calls, faults).add_routes(app)
 
     async def let_go(_: web.Application) -> None:

@@ -6,6 +6,7 @@ are loaded once a service; a further client for other credentials costs a few mi
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -119,7 +120,7 @@ class Clients:
 
             session = BotocoreSession(profile=self._profile)
         given = self._credentials
-        return session.create_client(
+        client = session.create_client(
             service,
             region_name=self._region,
             endpoint_url=self._endpoint,
@@ -134,6 +135,9 @@ class Clients:
                 retries={"mode": "standard", "total_max_attempts": patience.tries},
             ),
         )
+        if service == "dynamodb":
+            client.meta.events.register("before-parse.dynamodb.Query", _parse_plainly)
+        return client
 
     @property
     def dynamodb(self) -> DynamoDBClient:
@@ -154,6 +158,17 @@ class Clients:
     @property
     def sts(self) -> STSClient:
         return cast("STSClient", self.get("sts"))
+
+
+def _parse_plainly(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
+    """Take a Query's answer as the JSON that it is.
+
+    botocore walks its model for every attribute of every item, three quarters of what reading a month of counters
+    costs, and comes out with the same: only binary attributes differ, and we store none.
+    """
+    if response_dict["status_code"] == 200:
+        customized_response_dict.update(json.loads(response_dict["body"]))
+        response_dict["body"] = b"{}"
 
 
 def error_code(error: Exception) -> str:

@@ -52,3 +52,29 @@ def test_owners_get_the_dashboard_into_their_menu(world: World, cli: Cli) -> Non
     assert len(told["notes"]) == 1
     assert "chat not found" in told["notes"][0]
     cli("channels", "menu", "--tenant", world.customer().id, exit_code=3)
+
+
+def test_pairing_puts_the_dashboard_into_the_owners_menu_and_nobody_elses(world: World, cli: Cli) -> None:
+    # Given a tenant whose owner and another person have talked to its bot
+    ann = Person.new()
+    acme = world.customer(f"owners: [{ann.id}, 1]\n")
+    for person in (ann, Person.new("Bob")):
+        world.ask(acme, person, "hello")
+    pair = ("channels", "pair", "telegram", "--tenant", acme.id, "--token", acme.token, "--json")
+
+    def given() -> list[tuple[str, str]]:
+        """Whose chats got a button that leads where."""
+        calls = [call for call in world.calls_to_telegram(acme, "setChatMenuButton") if call["status"] == 200]
+        return [(str(call["params"]["chat_id"]), call["params"]["menu_button"]["web_app"]["url"]) for call in calls]
+
+    # When it is paired without the button, and with it
+    assert json.loads(cli(*pair, "--no-menu").stdout)["menu_owners"] == []
+    assert given() == []
+    told = json.loads(cli(*pair).stdout)
+    # Then the owner's own chat has it and nobody else's, and what could not be done is told
+    assert given() == [(str(ann.id), f"{world.stack['front_door']}/dashboard/app/{acme.id}")]
+    assert told["menu_owners"] == [ann.id]
+    assert "chat not found" in told["menu_notes"][0]
+    # And a bot is paired also where the button cannot be set
+    world.telegram("POST", "faults", {"method": "setChatMenuButton", "status": 500, "times": 9})
+    assert "Later: manyclaw channels menu" in json.loads(cli(*pair).stdout)["menu_notes"][0]

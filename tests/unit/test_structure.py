@@ -86,3 +86,9 @@ def test_no_source_file_has_grown_past_its_purpose() -> None:
         if (lines := len(path.read_text().splitlines())) > 330
     }
     assert not long
+
+
+def test_what_measures_can_be_imported() -> None:
+    """No other test runs the benches, so a helper that moves would break them unseen."""
+    modules = "bench.__main__, bench.memory.__main__, bench.schedules, bench.usage"
+    subprocess.run([sys.executable, "-c", f"import {modules}"], cwd=ROOT, check=True, timeout=60)

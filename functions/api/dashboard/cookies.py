@@ -11,7 +11,6 @@ from fastapi import Request, Response
 
 from functions.api.runtime import runtime
 from manyclaw.access import WebSession, csrf_token
-from manyclaw.agent import known_tools
 from manyclaw.errors import BadInput, Forbidden, Refused
 from manyclaw.tenancy import load_overlay
 
@@ -76,7 +75,7 @@ def owners(tenant: str) -> tuple[int, ...]:
     """The Telegram ids that the overlay in force lists as owners."""
     here = runtime()
     scope = here.scope(tenant)
-    return load_overlay(scope, here.gateway_config, known_tools(scope)).overlay.owners
+    return load_overlay(scope, here.gateway_config, here.tools_of(scope)).overlay.owners
 
 
 async def form(request: Request) -> Mapping[str, str]:

@@ -19,7 +19,6 @@ from functions.api.schemas import (
     UsageAnswer,
 )
 from functions.api.security import AnythingOf, ConfigOf, UsageOf
-from manyclaw.agent import known_tools
 from manyclaw.billing import GroupBy, usage_report
 from manyclaw.errors import BadInput, Conflict, NeedsPrecondition, Stale
 from manyclaw.telegram import load_pairing
@@ -44,7 +43,7 @@ def show(tenant: AnythingOf) -> TenantAnswer:
     here = runtime()
     scope = here.scope(tenant.tenant)
     gateway = here.gateway_config
-    loaded = load_overlay(scope, gateway, known_tools(scope))
+    loaded = load_overlay(scope, gateway, here.tools_of(scope))
     pairing = load_pairing(scope)
     return TenantAnswer.model_validate(
         {
@@ -61,16 +60,18 @@ def show(tenant: AnythingOf) -> TenantAnswer:
     )
 
 
-@router.get("/usage", tags=["Usage"], summary="Usage and cost", response_model_by_alias=True)
+@router.get("/usage", tags=["Usage"], summary="Usage and cost", response_model=UsageAnswer)
 def show_usage(
     tenant: UsageOf,
     when: When,
     group_by: Grouping = "day",
     limit: Annotated[int, Query(ge=1, le=1000, description="Rows a page.")] = 1000,
     cursor: Annotated[str, Query(max_length=400, description="The `next_cursor` of the page before.")] = "",
-) -> UsageAnswer:
+) -> Response:
     """Tokens by class, requests, tool calls and cost, by day, model, user or source, with the quota as it stands."""
-    return usage.answer(runtime().scope(tenant), when, group_by, limit, cursor)
+    found = usage.answer(runtime().scope(tenant), when, group_by, limit, cursor)
+    # Checked when it was made; FastAPI would check and walk all rows once more.
+    return Response(found.model_dump_json(by_alias=True), media_type="application/json")
 
 
 @router.get(
@@ -128,7 +129,7 @@ def put_config(
     etag = _condition(if_match, if_none_match)
     here = runtime()
     scope, gateway = here.scope(tenant), here.gateway_config
-    tools = known_tools(scope)
+    tools = here.tools_of(scope)
     check_overlay(data, gateway, tools)
     try:
         saved = replace_overlay(scope, data.decode(), gateway, tools, if_match=etag)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from manyclaw.front import lazy
 
 if TYPE_CHECKING:
+    from manyclaw.billing.anthropic_bill import billed_costs as billed_costs
     from manyclaw.billing.anthropic_bill import billed_tokens as billed_tokens
     from manyclaw.billing.anthropic_bill import compare_bill as compare_bill
     from manyclaw.billing.counters import CURRENCY as CURRENCY
@@ -111,6 +112,7 @@ else:
             "Worst": "holding",
             "Written": "nightly",
             "begin": "ledger",
+            "billed_costs": "anthropic_bill",
             "billed_tenants": "tenants",
             "billed_tokens": "anthropic_bill",
             "by_tenant": "reports",

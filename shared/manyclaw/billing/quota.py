@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
-from manyclaw.aws import error_code, from_item, to_item
+from manyclaw.aws import error_code, to_item
 from manyclaw.billing.limits import Allowance, Limits
 from manyclaw.billing.tenants import ROW
-from manyclaw.billing.windows import Window, Windows, next_day, next_minute, read_windows
+from manyclaw.billing.windows import Window, Windows, next_day, next_minute, read_items, window_keys, windows_of
 from manyclaw.errors import NotFound
 from manyclaw.tenancy import GatewayTable, TenantScope, utc_now
 
@@ -43,14 +44,18 @@ class Quota:
 
 def read_limits(scope: TenantScope) -> Limits:
     """The limits in force, from the tenant's ``META``. Raises ``NotFound`` when there is no such tenant."""
-    answer = scope.clients.dynamodb.get_item(TableName=scope.table, Key=scope.key("META").wire(), ConsistentRead=True)
-    if "Item" not in answer:
+    meta = scope.key("META")
+    return _limits_of(scope, read_items(scope, [meta]).get(meta))
+
+
+def _limits_of(scope: TenantScope, meta: dict[str, Any] | None) -> Limits:
+    if meta is None:
         raise NotFound(f"There is no tenant {scope.tenant}.", hint="`manyclaw tenants list` shows those there are.")
-    return Limits.of(from_item(dict(answer["Item"])).get("limits"))
+    return Limits.of(meta.get("limits"))
 
 
 def quota_status(scope: TenantScope, now: datetime, user: str = "") -> list[Quota]:
-    """Each limit of the tenant as it stands at ``now``, in two requests; always all three, limited or not.
+    """Each limit of the tenant as it stands at ``now``, in one request; always all three, limited or not.
 
     Parameters
     ----------
@@ -62,8 +67,9 @@ def quota_status(scope: TenantScope, now: datetime, user: str = "") -> list[Quot
     NotFound
         There is no such tenant.
     """
-    limits = read_limits(scope)
-    return quotas(limits, read_windows(scope, now, user), now, user=bool(user))
+    meta, keys = scope.key("META"), window_keys(scope, now, user)
+    found = read_items(scope, [meta, *keys.values()])
+    return quotas(_limits_of(scope, found.get(meta)), windows_of(keys, found), now, user=bool(user))
 
 
 def quotas(limits: Limits, windows: Windows, now: datetime, *, user: bool = False) -> list[Quota]:

@@ -7,6 +7,7 @@ count the calls begun in a minute of the clock, and expire.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -114,16 +115,22 @@ def window_keys(scope: TenantScope, now: datetime, user: str, day: date | None =
 def read_windows(scope: TenantScope, now: datetime, user: str = "", day: date | None = None) -> Windows:
     """The counters of the minute of ``now`` and of ``day`` (``now``'s if not given), in one request."""
     keys = window_keys(scope, now, user, day)
-    wanted: Any = {scope.table: {"Keys": [key.wire() for key in keys.values()], "ConsistentRead": True}}
-    found: dict[str, dict[str, Any]] = {}
+    return windows_of(keys, read_items(scope, keys.values()))
+
+
+def windows_of(keys: Mapping[str, Key], found: Mapping[Key, dict[str, Any]]) -> Windows:
+    """What :func:`read_items` found under the keys of :func:`window_keys`; a counter that is not there is empty."""
+    names = ("tenant", "user", "minute", "user_minute")
+    return Windows(**{name: Window.of(found.get(keys[name])) if name in keys else Window() for name in names})
+
+
+def read_items(scope: TenantScope, keys: Iterable[Key]) -> dict[Key, dict[str, Any]]:
+    """The items that are there, by key, read consistently in one request (at most a hundred)."""
+    wanted: Any = {scope.table: {"Keys": [key.wire() for key in keys], "ConsistentRead": True}}
+    found: dict[Key, dict[str, Any]] = {}
     while wanted:
         answer = scope.clients.dynamodb.batch_get_item(RequestItems=wanted)
         items = [from_item(cast("dict[str, Any]", item)) for item in answer["Responses"].get(scope.table, [])]
-        found |= {item["sk"]: item for item in items}
+        found |= {Key(item["pk"], item["sk"]): item for item in items}
         wanted = answer.get("UnprocessedKeys")
-    return Windows(
-        **{
-            name: Window.of(found.get(keys[name].sk)) if name in keys else Window()
-            for name in ("tenant", "user", "minute", "user_minute")
-        }
-    )
+    return found

@@ -20,13 +20,13 @@ def dashboard_address(base: str, tenant: str) -> str:
     return f"{base.rstrip('/')}/dashboard/app/{tenant}"
 
 
-def offer_dashboard(bot: Bot, owners: Sequence[int], address: str) -> list[str]:
+def offer_dashboard(bot: Bot, owners: Sequence[int], address: str) -> dict[int, str]:
     """Give each owner the button; safe to repeat.
 
     Returns
     -------
-    list[str]
-        Whom it could not be given, in words.
+    dict[int, str]
+        Whom it could not be given, and why, in words.
 
     Raises
     ------
@@ -38,10 +38,10 @@ def offer_dashboard(bot: Bot, owners: Sequence[int], address: str) -> list[str]:
     if bot.api_url == REAL_TELEGRAM and not address.startswith("https://"):
         raise BadInput(f"Telegram opens no {address}.", hint="It needs an https address: set MANYCLAW_PUBLIC_URL.")
     button = {"type": "web_app", "text": BUTTON_TEXT, "web_app": {"url": address}}
-    notes = []
+    notes = {}
     for owner in owners:
         try:
             bot.call("setChatMenuButton", {"chat_id": owner, "menu_button": button})
         except TelegramRefused as error:
-            notes.append(f"{owner}: {error.description} (an owner writes to the bot first, then do it again)")
+            notes[owner] = f"{owner}: {error.description} (an owner writes to the bot first, then do it again)"
     return notes

@@ -13,15 +13,12 @@ from manyclaw.billing import (
     ReportRow,
     Tokens,
     Usage,
-    billed_tokens,
     closed_days,
     closes_at,
-    compare_bill,
     from_csv,
     money,
     to_csv,
 )
-from manyclaw.billing import anthropic_bill as bill
 from manyclaw.errors import BadInput
 
 ROW = ReportRow("2026-11-30", "acme", "claude-x", Usage(2, 1, Tokens(1, 2, 3, 4, 5), Decimal("0.0001000")))
@@ -74,25 +71,3 @@ def test_a_period_in_words(given: tuple[str, str, str], expected: tuple[str, str
 def test_a_period_that_is_none(given: tuple[str, str, str]) -> None:
     with pytest.raises(BadInput):
         days(*given)
-
-
-def test_anthropics_report_is_compared_by_day_and_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Given Anthropic's report, which names models with their release date
-    results = [
-        {
-            "model": "claude-haiku-4-5-20251001",
-            "uncached_input_tokens": 1,
-            "output_tokens": 2,
-            "cache_read_input_tokens": 3,
-            "cache_creation": {"ephemeral_5m_input_tokens": 4, "ephemeral_1h_input_tokens": 5},
-        },
-        {"model": "claude-opus-5-5", "uncached_input_tokens": 9, "output_tokens": 1},
-    ]
-    page = [{"starting_at": "2026-11-30T00:00:00Z", "results": results}]
-    monkeypatch.setattr(bill, "_buckets", lambda *_: iter(page))
-    billed = billed_tokens("https://x.invalid", "key", date(2026, 11, 30), date(2026, 11, 30))
-    assert billed["2026-11-30", "claude-haiku-4-5"] == Tokens(1, 2, 3, 4, 5)
-    # Then what our ledgers have too agrees, and what they have not is a difference
-    (difference,) = compare_bill({("2026-11-30", "claude-haiku-4-5"): ROW.usage}, billed)
-    assert "claude-opus-5-5" in difference.what
-    assert (difference.ledger, difference.found) == ("0+0+0+0+0 tokens", "9+1+0+0+0 tokens")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from local.aws.pool import Pace, worth_starting
+from local.aws.pool import Pace, most_workers, worth_starting
 
 WEBHOOK = Pace(invocation=0.008, start=0.3)
 AGENT = Pace(invocation=5.0, start=1.2)
@@ -27,3 +27,8 @@ def test_a_function_that_waits_for_a_network_gets_as_many_as_it_needs() -> None:
 
 def test_nobody_waits_longer_than_a_start_takes() -> None:
     assert worth_starting(WEBHOOK, workers=6, waiting=1, waited=0.31)
+
+
+def test_what_takes_a_whole_cpu_gets_no_more_workers_than_there_are_cpus() -> None:
+    assert most_workers(1769, cpus=2) == 2
+    assert most_workers(1024, cpus=2) is None
