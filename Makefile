@@ -3,7 +3,7 @@
 PY := .venv/bin/python
 SAM := SAM_CLI_TELEMETRY=0 .tools/sam/bin/sam
 
-.PHONY: help setup dev up down demo test lint types unit integration bench bench-memory build validate fmt pins clean
+.PHONY: help setup dev up down demo test lint types unit integration claims bench bench-memory build validate fmt pins clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ unit: setup ## Unit tests
 
 integration: setup ## Tests against a freshly started stack, and in Chromium
 	@$(PY) -m local.check integration
+
+claims: setup ## Run the tests that hold the claims of docs/security.md
+	@$(PY) -m local.claims
 
 bench: setup ## Measure the stack from outside, beside its peers
 	@$(PY) -m bench

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cli import billing, channels, config, cron_all, memory, quota, rates, skills, stack, tenants, tokens, usage
+from cli import billing, channels, config, cron_all, mcp, memory, quota, rates, skills, stack, tenants, tokens, usage
 from cli.context import Session, print_facts, session
+from cli.doctor import doctor
 from cli.root import Root
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ tenants.app.add_typer(quota.app, name="quota")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(channels.app, name="channels")
 app.add_typer(skills.app, name="skills")
+app.add_typer(mcp.app, name="mcp")
 app.add_typer(memory.app, name="memory")
 app.add_typer(usage.app, name="usage")
 app.add_typer(cron_all.app, name="cron")
@@ -68,6 +70,9 @@ def info(ctx: typer.Context) -> None:
         "chat_page": stage.chat_page,
     }
     run.show({**facts, "outputs": dict(stage.outputs)}, lambda: print_facts([*facts.items(), *stage.outputs.items()]))
+
+
+app.command()(doctor)
 
 
 @app.command()

@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from manyclaw.errors import ManyclawError, Misconfigured, PermanentError, Refused, Unavailable
+from manyclaw.logs import redact
 
 _FLAGS = ("--json", "--debug")
 _WITH_VALUE = ("--stage",)
@@ -65,9 +66,9 @@ class Root(TyperGroup):
 
 def print_error(error: ManyclawError) -> None:
     """``error: what was wrong`` and, on a line of its own, what to do; both on stderr."""
-    typer.echo(f"{typer.style('error:', fg='red', bold=True)} {error.message}", err=True)
+    typer.echo(f"{typer.style('error:', fg='red', bold=True)} {redact(error.message)}", err=True)
     if error.hint:
-        typer.echo(f"  {error.hint}", err=True)
+        typer.echo(f"  {redact(error.hint)}", err=True)
 
 
 def explain(error: Exception) -> ManyclawError | None:

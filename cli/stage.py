@@ -43,6 +43,8 @@ class Stage:
     allow_relay: bool
     health_url: str
     outputs: Mapping[str, str]
+    test_controls: bool = False
+    """The embedded stack lets tests hold and drop calls to its AWS."""
 
 
 def load_stage(name: str) -> Stage:
@@ -106,6 +108,7 @@ def local_stage(stack: Mapping[str, Any]) -> Stage:
             allow_relay=public_url == front_door,
             health_url=f"{front_door}/healthz",
             outputs=outputs,
+            test_controls=bool(stack.get("test_controls")),
         )
     except KeyError as error:
         raise Misconfigured(f"stack.json has no {error}.", hint="Run `make dev` again.") from None

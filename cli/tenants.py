@@ -132,6 +132,7 @@ def delete(
 
     Example: manyclaw tenants delete customer-acme --dry-run
     """
+    from manyclaw.mcp import forget_tokens
     from manyclaw.schedules import erase_schedules
     from manyclaw.skills import forget_secrets
     from manyclaw.telegram import unpair
@@ -146,6 +147,7 @@ def delete(
     def disconnect(scope: TenantScope) -> list[str]:
         operator.tokens.revoke_all(scope.tenant)
         forget_secrets(scope)
+        forget_tokens(scope)
         unpaired = unpair(scope, operator.table, operator.stage.telegram_api_urls[0])
         return [*erase_schedules(scope), *unpaired]
 

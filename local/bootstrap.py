@@ -129,7 +129,8 @@ def find_uv() -> Path:
     started = time.monotonic()
     shutil.rmtree(target, ignore_errors=True)
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    run([*pip, "--target", str(target), f"uv=={UV_PIN}"], what="installing uv with pip")
+    pins = ROOT / "local" / "requirements" / "uv.txt"
+    run([*pip, "--target", str(target), "--require-hashes", "-r", str(pins)], what="installing uv with pip")
     (target / ".pin").write_text(UV_PIN)
     say(f"uv {UV_PIN} … {time.monotonic() - started:.0f} s")
     return binary

@@ -8,11 +8,12 @@ from typing import Any
 from manyclaw.agent import Attempt, Pulse, read_envelope, run_scheduled, run_turn
 from manyclaw.agent.runtime import runtime
 from manyclaw.errors import BadInput
-from manyclaw.logs import configure_logging, fields
+from manyclaw.logs import configure_logging, fields, guarded
 
 log = configure_logging()
 
 
+@guarded
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """An SQS event in; the messages that the queue should deliver again out (partial batch response).
 

@@ -17,7 +17,7 @@ from functions.api.dashboard import router as dashboard
 from functions.api.dashboard.errors import error_page, wants_page
 from functions.api.responses import install_openapi
 from functions.api.routes import cron, operator, tenants
-from manyclaw.logs import configure_logging, fields
+from manyclaw.logs import configure_logging, fields, guarded
 
 log = configure_logging()
 
@@ -91,6 +91,7 @@ def _mangum() -> Mangum:
     return Mangum(app, lifespan="off", text_mime_types=list(_TEXTS))
 
 
+@guarded
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """An HTTP API event (payload 2.0) in, its answer out. An event without a request warms the process up."""
     if "requestContext" not in event:

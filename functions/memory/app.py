@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from manyclaw.errors import BadInput
-from manyclaw.logs import configure_logging, fields
+from manyclaw.logs import configure_logging, fields, guarded
 from manyclaw.memory.native import lancedb
 from manyclaw.memory.service import memory
 
@@ -14,6 +14,7 @@ log = configure_logging()
 lancedb()  # now, at init, where Lambda gives a whole CPU
 
 
+@guarded
 def handler(event: dict[str, Any], _: Any) -> dict[str, Any]:
     """``{"action": "search", "tenant", "subject", "query", "limit"}`` gives ``{"passages"}``; an SQS event the messages
     to be delivered again; ``{"action": "nightly"}`` how many optimizations it ordered; an empty event warms up."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from manyclaw.aws_json import AwsJson
 from manyclaw.errors import BadInput, ManyclawError, Refused, RetryableError
-from manyclaw.logs import configure_logging, fields
+from manyclaw.logs import configure_logging, fields, guarded
 from manyclaw.settings import settings
 from manyclaw.telegram.intake import Intake
 
@@ -21,6 +21,7 @@ def _intake() -> Intake:
     return Intake(settings(), AwsJson(settings().region))
 
 
+@guarded
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """An HTTP API event (payload 2.0) in, a bare status out: Telegram reads nothing else.
 

@@ -79,13 +79,13 @@ class Provisioner:
             if seed.exists():
                 client.put_object(Bucket=bucket, Key="config.yaml", Body=seed.read_bytes())
 
-    def make_operator(self, policy_arn: str | None) -> dict[str, str]:
-        """An IAM user with the operator's policy and nothing else; its keys are kept, mode 0600, and reused."""
+    def make_operator(self, *policies: str | None) -> dict[str, str]:
+        """An IAM user with the operator's policies and nothing else; its keys are kept, mode 0600, and reused."""
         client = self._client("iam")
         name = f"{self._settings.stack_name}-operator"
         with contextlib.suppress(client.exceptions.EntityAlreadyExistsException):
             client.create_user(UserName=name)
-        if policy_arn:
+        for policy_arn in filter(None, policies):
             client.attach_user_policy(UserName=name, PolicyArn=policy_arn)
         kept: dict[str, str] | None = self._state.read_json("operator.json")
         existing = {key["AccessKeyId"] for key in client.list_access_keys(UserName=name)["AccessKeyMetadata"]}

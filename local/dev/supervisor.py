@@ -131,7 +131,7 @@ class Supervisor:
         provisioner.write_anthropic_key()
         if "BucketName" in outputs:
             provisioner.write_gateway_config(outputs["BucketName"])
-        return provisioner.make_operator(outputs.get("OperatorPolicyArn"))
+        return provisioner.make_operator(outputs.get("OperatorPolicyArn"), outputs.get("AuditorPolicyArn"))
 
     async def _wait_for_simulators(self) -> None:
         for key in ("telegram", "model"):
@@ -156,6 +156,8 @@ class Supervisor:
             "anthropic_base_url": model,
             "anthropic_is_simulated": settings.anthropic_base_url is None,
             "outputs": outputs,
+            "logs": str(self.state.logs),
+            "test_controls": settings.test_controls,
             "pids": {"supervisor": os.getpid(), **{key: child.pid for key, child in self._children.items()}},
         }
 

@@ -5,6 +5,7 @@ Rules, first match wins:
 - a tool's result is read back;
 - ``use tool NAME {json}`` (a line each), "what time is it in ZONE" and "remind me in N minutes to X" call an offered
   tool;
+- ``use mcp SERVER TOOL {json}`` calls an offered tool of an MCP server and tells its result;
 - ``long N`` gives N characters, ``long N emoji`` the same with emoji, ``repeat N words`` N words;
 - "what did I say", "do you remember", "recall" list what the person said before;
 - "my name is X" is noted, "what is my name" answered from the conversation alone;
@@ -17,11 +18,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local.model.conversation import Conversation
+from local.model.mcp import McpCall
 from local.model.wording import Wording, clipped, sentence, wording_for
 
 MAX_LENGTH = 200_000
 
 _USE_TOOL = re.compile(r"^\s*use tool (?P<name>[\w-]{1,64})\s*(?P<input>\{.*\})?\s*$", re.I | re.M)
+_USE_MCP = re.compile(
+    r"^\s*use mcp (?P<server>[a-z0-9-]{1,32}) (?P<tool>[\w.-]{1,128})\s*(?P<input>\{.*\})?\s*$", re.I | re.M
+)
 _TIME_IN = re.compile(
     r"(?i:what time is it|what(?:'|’)s the time|time now|который час|сколько времени|几点).{0,12}?"
     r"(?P<zone>[A-Z][A-Za-z]+(?:/[A-Za-z_+-]+){1,2}|UTC)"
@@ -59,10 +64,11 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer: a text, tool calls, or both."""
+    """An answer: a text, tool calls, or both; ``mcp`` was called before the text was said."""
 
     text: str = ""
     calls: list[ToolCall] = field(default_factory=list)
+    mcp: list[McpCall] = field(default_factory=list)
 
 
 def reply_to(conversation: Conversation) -> Reply:
@@ -75,6 +81,10 @@ def reply_to(conversation: Conversation) -> Reply:
     calls = _calls(text, conversation.tools)
     if calls:
         return Reply(calls=calls)
+    served = _mcp_calls(text, conversation.mcp_tools)
+    if served:
+        said = "; ".join(call.blocks("")[1]["content"][0]["text"] for call in served)
+        return Reply(f"{words.stand_in} {words.result.format(tool=served[0].server, text=said)}", mcp=served)
     long = _LONG.search(text)
     if long:
         return Reply(long_text(min(int(long["number"]), MAX_LENGTH), words.stand_in, emoji=bool(long["emoji"])))
@@ -101,6 +111,18 @@ def _calls(text: str, offered: frozenset[str]) -> list[ToolCall]:
     zone = _TIME_IN.search(text)
     if not calls and zone and "current_time" in offered:
         calls.append(ToolCall("current_time", {"zone": zone["zone"] or zone["zone_first"]}))
+    return calls
+
+
+def _mcp_calls(text: str, offered: frozenset[tuple[str, str]]) -> list[McpCall]:
+    calls = []
+    for line in _USE_MCP.finditer(text):
+        try:
+            given = json.loads(line["input"] or "{}")
+        except ValueError:
+            continue
+        if (line["server"], line["tool"]) in offered:
+            calls.append(McpCall(line["server"], line["tool"], given))
     return calls
 
 

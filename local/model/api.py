@@ -12,6 +12,7 @@ from local.model.cache import PromptCache
 from local.model.calls import Call, CallLog
 from local.model.errors import ModelApiError, invalid
 from local.model.faults import Fault, Faults
+from local.model.mcp import check_beta, without_tokens
 from local.model.messages import Message, answer, check_context, new_id
 from local.model.stream import error_event, events
 from local.model.validation import api_key, check_headers, check_request
@@ -52,8 +53,11 @@ class Api:
         call = self._calls.open(request_id, api_key(request.headers), raw)
         try:
             key = check_headers(request.headers)
-            call.request = _json(raw)
-            checked = check_request(call.request)
+            body = _json(raw)
+            call.request = without_tokens(body)
+            call.raw = raw if call.request is body else json.dumps(call.request, ensure_ascii=False)
+            check_beta(body, request.headers.get("anthropic-beta", ""))
+            checked = check_request(body)
             fault = self._faults.take(raw)
             await self._faults.wait(fault, lambda: _gone(request))
             error = fault.error() if fault else None

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local.model.blocks import content_blocks
+from local.model.mcp import offered_mcp
 
 _TAGGED = re.compile(
     r"\s*<(?P<tag>message|user_message|user|text)\b[^>]*>(?P<inside>.*)</(?P=tag)>\s*", re.DOTALL | re.I
@@ -37,6 +38,7 @@ class Conversation:
     given: list[str] = field(default_factory=list)
     results: list[tuple[str, str]] = field(default_factory=list)
     tools: frozenset[str] = frozenset()
+    mcp_tools: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def newest(self) -> str:
@@ -60,6 +62,7 @@ def read_conversation(request: dict[str, Any]) -> Conversation:
         given=given,
         results=_results(request["messages"]),
         tools=_offered(request),
+        mcp_tools=offered_mcp(request),
     )
 
 
@@ -110,4 +113,4 @@ def _result_text(content: Any) -> str:
 def _offered(request: dict[str, Any]) -> frozenset[str]:
     if (request.get("tool_choice") or {}).get("type") == "none":
         return frozenset()
-    return frozenset(tool["name"] for tool in request.get("tools") or [])
+    return frozenset(tool["name"] for tool in request.get("tools") or [] if "name" in tool)

@@ -57,7 +57,8 @@ def answer(request: dict[str, Any], key: str, cache: PromptCache) -> Message:
     """Answer a checked request and account for it."""
     prompt = cache.use(key, request["model"], request_blocks(request))
     reply = reply_to(read_conversation(request))
-    content: list[dict[str, Any]] = []
+    content = [block for call in reply.mcp for block in call.blocks(new_id("mcptoolu"))]
+    served = len(content)
     if reply.text:
         content.append({"type": "text", "text": reply.text})
     content += [
@@ -67,11 +68,29 @@ def answer(request: dict[str, Any], key: str, cache: PromptCache) -> Message:
     content, stop, sequence = _stopped(content, stop, request.get("stop_sequences") or [])
     content, stop = _cut(content, stop, request["max_tokens"])
     tokens = max(min(1, request["max_tokens"]), sum(block_tokens(block) for block in content))
-    return Message(new_id("msg"), request["model"], content, stop, sequence, _usage(prompt, tokens))
+    usage = _usage(prompt, tokens)
+    if reply.mcp:
+        usage = in_two_rounds(prompt, content[:served], content[served:])
+    return Message(new_id("msg"), request["model"], content, stop, sequence, usage)
 
 
 def _usage(prompt: CacheUse, output_tokens: int) -> dict[str, Any]:
     return {**prompt.as_usage(), "output_tokens": output_tokens, "service_tier": "standard"}
+
+
+def in_two_rounds(prompt: CacheUse, first: list[dict[str, Any]], last: list[dict[str, Any]]) -> dict[str, Any]:
+    """The usage of a call that ran a server's tools within itself: the prompt is read a second time, with their
+    results behind it. The sums, and each round under ``iterations``."""
+    uses = sum(block_tokens(block) for block in first if block["type"] == "mcp_tool_use")
+    results = sum(block_tokens(block) for block in first) - uses
+    cached = prompt.read + prompt.written_5m + prompt.written_1h
+    again = CacheUse(prompt.uncached + uses + results, cached, 0, 0)
+    rounds = [
+        {"type": "message", **each.as_usage(), "output_tokens": tokens}
+        for each, tokens in ((prompt, uses), (again, max(1, sum(block_tokens(block) for block in last))))
+    ]
+    total = CacheUse(prompt.uncached + again.uncached, prompt.read + again.read, prompt.written_5m, prompt.written_1h)
+    return {**_usage(total, sum(each["output_tokens"] for each in rounds)), "iterations": rounds}
 
 
 def _stopped(

@@ -22,7 +22,14 @@ def events(message: Message) -> Iterator[bytes]:
     delta = {"stop_reason": message.stop_reason, "stop_sequence": message.stop_sequence}
     total = {
         key: message.usage[key]
-        for key in ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens")
+        for key in (
+            "input_tokens",
+            "cache_creation_input_tokens",
+            "cache_read_input_tokens",
+            "output_tokens",
+            "iterations",
+        )
+        if key in message.usage
     }
     yield _event("message_delta", delta=delta, usage=total)
     yield _event("message_stop")
@@ -38,6 +45,8 @@ def _block_events(index: int, block: dict[str, Any]) -> Iterator[bytes]:
         yield _event("content_block_start", index=index, content_block={"type": "text", "text": ""})
         for piece in _pieces(block["text"]):
             yield _event("content_block_delta", index=index, delta={"type": "text_delta", "text": piece})
+    elif "input" not in block:
+        yield _event("content_block_start", index=index, content_block=block)
     else:
         yield _event("content_block_start", index=index, content_block={**block, "input": {}})
         for piece in ("", *_pieces(json.dumps(block["input"], ensure_ascii=False))):

@@ -4,6 +4,7 @@ from typing import Any
 
 from local.model.blocks import content_blocks
 from local.model.errors import ModelApiError, invalid
+from local.model.mcp import check_mcp_block, check_mcp_pairs, check_servers
 
 MAX_BREAKPOINTS = 4
 _FIELDS = frozenset(
@@ -36,7 +37,7 @@ _FIELDS = frozenset(
 )
 _BLOCKS = {
     "user": frozenset({"text", "image", "document", "tool_result", "search_result"}),
-    "assistant": frozenset({"text", "tool_use", "thinking", "redacted_thinking"}),
+    "assistant": frozenset({"text", "tool_use", "thinking", "redacted_thinking", "mcp_tool_use", "mcp_tool_result"}),
     "system": frozenset({"text"}),
 }
 
@@ -81,6 +82,7 @@ def check_request(request: Any, *, counting: bool = False) -> dict[str, Any]:
     if limit < 0:
         raise invalid("max_tokens: Input should be greater than or equal to 0")
     _check_tools(request)
+    check_servers(request)
     _check_system(request.get("system"))
     messages = _joined(request["messages"])
     _check_pairs(messages)
@@ -99,6 +101,8 @@ def _check_tools(request: dict[str, Any]) -> None:
         raise invalid("tools: Input should be a valid list")
     names = []
     for place, tool in enumerate(tools):
+        if isinstance(tool, dict) and tool.get("type") == "mcp_toolset":
+            continue
         if not isinstance(tool, dict) or not isinstance(tool.get("name"), str):
             raise invalid(f"tools.{place}.custom.name: Field required")
         if "input_schema" not in tool and tool.get("type", "custom") == "custom":
@@ -175,6 +179,7 @@ def _message(place: int, message: Any, *, last: bool) -> tuple[str, list[dict[st
                 raise invalid(f"messages: text content blocks must {'be non-empty' if not block['text'] else _SPACES}")
         if block["type"] == "tool_use" and not {"id", "name", "input"} <= block.keys():
             raise invalid(f"{where}.tool_use: Field required")
+        check_mcp_block(where, block)
         if block["type"] == "tool_result" and not isinstance(block.get("tool_use_id"), str):
             raise invalid(f"{where}.tool_result.tool_use_id: Field required")
     return role, blocks
@@ -190,6 +195,7 @@ def _check_pairs(messages: list[dict[str, Any]]) -> None:
         if seen & set(calls) or len(set(calls)) < len(calls):
             raise invalid("messages: `tool_use` ids must be unique")
         seen |= set(calls)
+        check_mcp_pairs(place, message["content"])
         following = messages[place + 1]["content"] if place + 1 < len(messages) else []
         answered = _leading_results(following)
         missing = [call for call in calls if call not in answered]

@@ -20,7 +20,12 @@ from manyclaw.settings import aws_endpoint, runtime_credentials
 
 _TARGETS = {"dynamodb": ("DynamoDB_20120810", "1.0"), "sqs": ("AmazonSQS", "1.0")}
 _RETRIES = urllib3.Retry(
-    total=3, status_forcelist=(500, 502, 503, 504), allowed_methods=None, backoff_factor=0.05, raise_on_status=False
+    total=3,
+    redirect=0,
+    status_forcelist=(500, 502, 503, 504),
+    allowed_methods=None,
+    backoff_factor=0.05,
+    raise_on_status=False,
 )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from manyclaw.billing import Tokens
 from manyclaw.errors import Misconfigured, PermanentError, RetryableError
+from manyclaw.mcp import BETA
 
 if TYPE_CHECKING:
     from anthropic import Anthropic
@@ -49,26 +50,53 @@ class Answer:
     stop_reason: str
     tokens: Tokens
     request_id: str
+    context_tokens: int
+    """The context after the answer. What ``tokens`` says may be more: a call that ran MCP tools read its prompt anew
+    for each round of them."""
 
     @property
     def text(self) -> str:
-        return "".join(block["text"] for block in self.content if block["type"] == "text").strip()
+        return text_of(self.content)
 
     @property
     def tool_uses(self) -> list[dict[str, Any]]:
         return [block for block in self.content if block["type"] == "tool_use"]
 
 
+def text_of(content: list[dict[str, Any]]) -> str:
+    """What the blocks say; what stands before and after a server's tool are two paragraphs."""
+    said: list[str] = []
+    together = False
+    for block in content:
+        if block["type"] != "text":
+            together = False
+        elif together:
+            said[-1] += block["text"]
+        else:
+            said.append(block["text"])
+            together = True
+    return "\n\n".join(part.strip() for part in said if part.strip())
+
+
 @cache
 def _client(base_url: str, api_key: str) -> Anthropic:
-    from anthropic import Anthropic, Timeout
+    """Follows no redirect: the key would go along, and one tenant's words with it."""
+    from anthropic import Anthropic, DefaultHttpxClient, Timeout
 
     return Anthropic(
         api_key=api_key,
         base_url=base_url,
         max_retries=0,
         timeout=Timeout(connect=5, read=READ_TIMEOUT, write=30, pool=5),
+        http_client=DefaultHttpxClient(base_url=base_url, follow_redirects=False),
     )
+
+
+def _stream(base_url: str, api_key: str, request: dict[str, Any]) -> Any:
+    client = _client(base_url, api_key)
+    if "mcp_servers" in request:
+        return client.beta.messages.stream(betas=[BETA], **request)
+    return client.messages.stream(**request)
 
 
 def ask(base_url: str, api_key: str, request: dict[str, Any], seconds_left: Callable[[], float]) -> Answer:
@@ -92,7 +120,7 @@ def ask(base_url: str, api_key: str, request: dict[str, Any], seconds_left: Call
     import httpx2
 
     try:
-        with _client(base_url, api_key).messages.stream(**request) as stream:
+        with _stream(base_url, api_key, request) as stream:
             for _ in stream:
                 if seconds_left() < LAST_SECONDS:
                     raise ModelInterrupted("The model's answer took longer than this process may run.")
@@ -114,11 +142,21 @@ def ask(base_url: str, api_key: str, request: dict[str, Any], seconds_left: Call
     for block in content:
         block.pop("parsed_output", None)
     content = [block for block in content if block["type"] != "text" or block["text"].strip()]
-    return Answer(content, message.stop_reason, Tokens.of(message.usage), request_id or message.id)
+    tokens = Tokens.of(message.usage)
+    return Answer(content, message.stop_reason, tokens, request_id or message.id, _context(message.usage, tokens))
+
+
+def _context(usage: Any, tokens: Tokens) -> int:
+    """The last round's tokens, where the API lists the rounds of a call that ran tools within itself."""
+    rounds = [each for each in getattr(usage, "iterations", None) or () if getattr(each, "type", "") == "message"]
+    last = Tokens.of(rounds[-1]) if rounds else tokens
+    return last.prompt + last.output
 
 
 def _refusal(error: Any, detail: str) -> Exception:
     status = int(error.status_code)
+    if 300 <= status < 400:
+        return Misconfigured(f"The model's API answered {status}: it is elsewhere.", hint="Check AnthropicBaseUrl.")
     if status < 400:  # an error event within the stream: the answer had begun and may be billed
         return ModelInterrupted(f"The model's answer broke off: {detail}")
     if status in (408, 409, 429) or status >= 500:

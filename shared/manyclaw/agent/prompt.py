@@ -14,6 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from manyclaw.agent.tools import Tool, every_tool
+from manyclaw.mcp import Toolset, without_servers
 from manyclaw.sessions import Message, Transcript
 from manyclaw.telegram import IncomingMessage
 from manyclaw.tenancy import GatewayConfig, Overlay
@@ -37,6 +38,13 @@ _AFTER_TRIM = 0.4
 _TOOL_PROMPT_TOKENS = 800
 """What the API adds to a prompt with tools at most (it documents 300 to 700 tokens, by model)."""
 
+_TOOLSET_TOKENS = 10_000
+"""What the tools of one MCP server may add to a prompt: Anthropic asks the server for them, so we never see them."""
+
+_MCP_ROUNDS = 2
+"""How often a call with MCP servers is reckoned to read its prompt: it runs their tools within itself. A call may use
+more than was reserved for it; what it used is settled all the same."""
+
 _OTHER_TOKENIZER = 1.4
 """How many more tokens the same text can have when the tenant has changed to a model with another tokenizer."""
 
@@ -51,9 +59,17 @@ class Frame:
     system: str
     tools: dict[str, Tool]
     cache_ttl: str
+    servers: tuple[Toolset, ...] = ()
 
 
-def frame(gateway: GatewayConfig, overlay: Overlay, tools: dict[str, Tool], username: str, skills: str = "") -> Frame:
+def frame(
+    gateway: GatewayConfig,
+    overlay: Overlay,
+    tools: dict[str, Tool],
+    username: str,
+    skills: str = "",
+    servers: tuple[Toolset, ...] = (),
+) -> Frame:
     """The stable part of every prompt of one tenant's bot."""
     model = overlay.model_for(gateway)
     info = gateway.models.get(model)
@@ -65,6 +81,7 @@ def frame(gateway: GatewayConfig, overlay: Overlay, tools: dict[str, Tool], user
         system="\n\n".join(part for part in said if part),
         tools=tools,
         cache_ttl=overlay.cache_ttl,
+        servers=servers,
     )
 
 
@@ -100,6 +117,7 @@ def request(frame_: Frame, history: tuple[Message, ...], turn: list[Message], vo
     """
     mark = {"type": "ephemeral", "ttl": "1h"} if frame_.cache_ttl == "1h" else {"type": "ephemeral"}
     messages: list[dict[str, Any]] = [{"role": each.role, "content": list(each.content)} for each in (*history, *turn)]
+    messages = without_servers(messages, frozenset(each.server for each in frame_.servers))
     _mark_last(messages[len(history)], mark)
     if volatile:
         messages[len(history)]["content"].append({"type": "text", "text": volatile})
@@ -113,15 +131,16 @@ def request(frame_: Frame, history: tuple[Message, ...], turn: list[Message], vo
         "system": [{"type": "text", "text": frame_.system, "cache_control": mark}],
         "messages": messages,
     }
-    if frame_.tools:
-        body["tools"] = [tool.definition() for tool in frame_.tools.values()]
+    if frame_.tools or frame_.servers:
+        own = [tool.definition() for tool in frame_.tools.values()]
+        body["tools"] = [*own, *(server.definition() for server in frame_.servers)]
     elif _holds_tools(messages):
         body["tools"] = [tool.definition() for tool in every_tool()]
         body["tool_choice"] = {"type": "none"}
     return body
 
 
-def longest_prompt(body: dict[str, Any], turn: list[Message], context_tokens: int) -> int:
+def longest_prompt(body: dict[str, Any], turn: list[Message], context_tokens: int, servers: int = 0) -> int:
     """An upper bound of the tokens of a prompt, for reserving its cost.
 
     A token is at least one byte of UTF-8, so the request's bytes are one bound. Where the conversation's last call told
@@ -133,6 +152,8 @@ def longest_prompt(body: dict[str, Any], turn: list[Message], context_tokens: in
         This turn's messages, which ``context_tokens`` does not count yet.
     context_tokens
         The context of the conversation's last turn, its answer included; 0 if there was none.
+    servers
+        How many MCP servers the request names. With any, the number is a good guess and no bound any more.
     """
     added = _TOOL_PROMPT_TOKENS if body.get("tools") else 0
     whole = _bytes(body)
@@ -140,6 +161,8 @@ def longest_prompt(body: dict[str, Any], turn: list[Message], context_tokens: in
         news = [{"role": each.role, "content": each.content} for each in turn]
         known = int(context_tokens * _OTHER_TOKENIZER) + _bytes([body["system"], body.get("tools", []), news])
         whole = min(whole, known)
+    if servers:
+        return _MCP_ROUNDS * (whole + added + servers * _TOOLSET_TOKENS)
     return whole + added
 
 
@@ -152,7 +175,10 @@ def _holds_tools(messages: list[dict[str, Any]]) -> bool:
     return any(block["type"] in ("tool_use", "tool_result") for message in messages for block in message["content"])
 
 
+_MARKABLE = ("text", "tool_use", "tool_result", "mcp_tool_use", "mcp_tool_result", "image", "document")
+
+
 def _mark_last(message: dict[str, Any], mark: dict[str, str]) -> None:
     content = message["content"]
-    if content[-1]["type"] in ("text", "tool_use", "tool_result", "image", "document"):
+    if content[-1]["type"] in _MARKABLE:
         content[-1] = {**content[-1], "cache_control": mark}

@@ -11,6 +11,7 @@ from functools import cache
 
 from manyclaw.aws import Clients, error_code
 from manyclaw.errors import Misconfigured
+from manyclaw.mcp import Toolset, read_token
 from manyclaw.settings import Settings, settings
 from manyclaw.telegram import Bot, Pairing, open_bot
 from manyclaw.tenancy import ScopeFactory, TenantScope
@@ -19,6 +20,7 @@ KEY_SECONDS = 300.0
 """How long the operator's Anthropic key is kept before it is read again."""
 
 _KEEP_BOTS = 256
+_KEEP_TOKENS = 1_000
 
 
 @dataclass
@@ -31,7 +33,8 @@ class Runtime:
     pool: ThreadPoolExecutor
     sleep: Callable[[float], None] = time.sleep
     _key: tuple[float, str] | None = field(default=None, repr=False)
-    _bots: OrderedDict[tuple[str, str], Bot] = field(default_factory=OrderedDict)
+    _bots: OrderedDict[tuple[str, str], Bot] = field(default_factory=OrderedDict, repr=False)
+    _mcp_tokens: OrderedDict[tuple[str, str, str], tuple[float, str]] = field(default_factory=OrderedDict, repr=False)
 
     def anthropic_key(self) -> str:
         """The operator's key.
@@ -81,6 +84,22 @@ class Runtime:
             while len(self._bots) > _KEEP_BOTS:
                 self._bots.popitem(last=False)
         return bot
+
+    def mcp_token(self, scope: TenantScope, toolset: Toolset) -> str:
+        """The token of a tenant's MCP server, read every five minutes; "" for a server that has none."""
+        name = (scope.tenant, toolset.server, toolset.host)
+        kept = self._mcp_tokens.get(name)
+        if kept is None or kept[0] < time.monotonic():
+            kept = (time.monotonic() + KEY_SECONDS, read_token(scope, toolset.server, toolset.host))
+            self._mcp_tokens[name] = kept
+            while len(self._mcp_tokens) > _KEEP_TOKENS:
+                self._mcp_tokens.popitem(last=False)
+        return kept[1]
+
+    def forget_mcp_tokens(self, scope: TenantScope) -> None:
+        """A server failed, perhaps by its token: read the tenant's anew at their next use."""
+        for name in [each for each in list(self._mcp_tokens) if each[0] == scope.tenant]:
+            self._mcp_tokens.pop(name, None)
 
     def forget_bot(self, scope: TenantScope, pairing: Pairing) -> None:
         """The token was refused: read it again at its next use."""

@@ -18,6 +18,7 @@ from manyclaw.agent.model import (
     ModelRefused,
     PromptTooLong,
     ask,
+    text_of,
 )
 from manyclaw.agent.opened import Opened
 from manyclaw.agent.prompt import Frame, fit, frame, longest_prompt, request, user_content
@@ -25,12 +26,14 @@ from manyclaw.agent.remembering import RECENT_MESSAGES, remembered
 from manyclaw.agent.runtime import Runtime
 from manyclaw.agent.skill_tools import offered, skills_paragraph
 from manyclaw.agent.spending import Spending
+from manyclaw.agent.steps import messages_of, paused, without_orphans
 from manyclaw.agent.texts import text
 from manyclaw.agent.tools import ToolContext, run_tool
 from manyclaw.aws import TransactionRefused
 from manyclaw.billing import Call, Settlement
 from manyclaw.errors import Misconfigured, Unavailable
 from manyclaw.logs import fields
+from manyclaw.mcp import connected, is_about_mcp, mcp_uses, toolsets
 from manyclaw.memory import recall
 from manyclaw.sessions import Message, append
 from manyclaw.telegram import split_message
@@ -95,7 +98,8 @@ class Thinking:
         overlay = self._loaded.overlay.overlay
         skills = self._loaded.skills
         tools = offered(overlay.allowed_tools, skills, self._runtime, self._seconds_left)
-        stable = frame(self._loaded.gateway, overlay, tools, username, skills_paragraph(skills))
+        paragraph, servers = skills_paragraph(skills), toolsets(overlay)
+        stable = frame(self._loaded.gateway, overlay, tools, username, paragraph, servers)
         newest = Message("user", user_content(self._message, overlay.time_zone), self._journal.turn)
         if record is None and self._transcript.messages and self._transcript.messages[-1].turn == self._journal.turn:
             raise TransactionRefused([0], {})
@@ -107,19 +111,49 @@ class Thinking:
         self._volatile = remembered(self._loaded.memory.facts, passages, recent, overlay.time_zone)
         while True:
             self._finish_tools(stable)
-            said = [newest, *_messages(self._record, self._journal.turn)]
+            said = [newest, *messages_of(self._record, self._journal.turn)]
             try:
                 call, answer = self._call(stable, said)
-            except ModelRefused as error:
+            except (ModelRefused, ModelInterrupted) as error:
+                if _server_failed(stable, error):
+                    stable = self._without_servers(stable, error)
+                    continue
+                if isinstance(error, ModelInterrupted):
+                    raise
                 log.error("model refused", extra=fields(tenant=self._scope.tenant, error=str(error)))
                 if self._shorten(error):
                     continue
                 return self._journal.commit_answer(self._mine(), [text("failed", self._language)], [])
             with self._spending.settled(call, self._settlement(stable, call, answer)) as settled:
-                if answer.stop_reason != "tool_use" or not answer.tool_uses:
+                self._mcp_called(stable, answer)
+                if not self._goes_on(answer):
                     return self._commit(said, answer, settled)
                 step = Step("assistant", answer.content)
                 self._record = self._journal.add_step(self._mine(), step, datetime.now(UTC), settled)
+
+    def _goes_on(self, answer: Answer) -> bool:
+        """Whether the model waits for tools, or was paused among a server's and wants to be asked on."""
+        if answer.stop_reason == "pause_turn":
+            return bool(answer.content) and self._mine().calls < MAX_CALLS
+        return answer.stop_reason == "tool_use" and bool(answer.tool_uses)
+
+    def _without_servers(self, stable: Frame, error: Exception) -> Frame:
+        """An MCP server fails, and the whole call with it: answer without the servers, and say so."""
+        hosts = [each.host for each in stable.servers]
+        log.warning("mcp failed", extra=fields(tenant=self._scope.tenant, hosts=hosts, error=str(error)))
+        self._runtime.forget_mcp_tokens(self._scope)
+        names = ", ".join(each.server for each in stable.servers)
+        self._volatile = f"{self._volatile}\n\n[{names} cannot be reached now, so their tools are not there]".strip()
+        return replace(stable, servers=())
+
+    def _mcp_called(self, stable: Frame, answer: Answer) -> None:
+        """Every call of an MCP server's tool passes here once, when the answer that holds it is settled."""
+        hosts = {each.server: each.host for each in stable.servers}
+        for use in mcp_uses(answer.content):
+            server, tool = use["server_name"], use["name"]
+            called = fields(tenant=self._scope.tenant, turn=self._journal.turn, server=server, tool=tool)
+            called["fields"]["host"] = hosts.get(server, "")
+            log.info("mcp tool", extra=called)
 
     @property
     def record(self) -> TurnRecord | None:
@@ -161,8 +195,10 @@ class Thinking:
     def _call(self, stable: Frame, said: list[Message]) -> tuple[Call, Answer]:
         """One whole answer. A busy model is tried again under the same ledger row, a broken call under a new one."""
         body = request(stable, self._transcript.messages, said, self._volatile)
-        if stable.tools and self._record is not None and self._record.calls >= MAX_CALLS - 1:
+        if body.get("tools") and self._record is not None and self._record.calls >= MAX_CALLS - 1:
             body["tool_choice"] = {"type": "none"}
+        if stable.servers:
+            body["mcp_servers"] = connected(stable.servers, partial(self._runtime.mcp_token, self._scope))
         key = self._runtime.anthropic_key()
         needed = min(_MOST_SECONDS, stable.max_tokens / _TOKENS_A_SECOND) + LAST_SECONDS
         call: Call | None = None
@@ -180,8 +216,8 @@ class Thinking:
                     self._spending.refuse(call, str(error))
                     raise
                 self._runtime.sleep(wait)
-            except ModelInterrupted:
-                if pause is None:
+            except ModelInterrupted as error:
+                if pause is None or _server_failed(stable, error):
                     raise
                 call = None
                 self._runtime.sleep(pause)
@@ -209,9 +245,8 @@ class Thinking:
             else:
                 self._record = self._journal.begin_call(self._record, *items)
 
-        return self._spending.begin(
-            call, stable, lambda: longest_prompt(body, said, self._transcript.context_tokens), write
-        )
+        context, servers = self._transcript.context_tokens, len(stable.servers)
+        return self._spending.begin(call, stable, lambda: longest_prompt(body, said, context, servers), write)
 
     def _settlement(self, stable: Frame, call: Call, answer: Answer) -> Settlement:
         self._facts["calls"] = call.number
@@ -222,23 +257,26 @@ class Thinking:
             rates=self._loaded.gateway.rates(stable.model, call.day),
             request_id=answer.request_id,
             stop_reason=answer.stop_reason,
-            tool_calls=len(answer.tool_uses),
+            tool_calls=len(answer.tool_uses) + len(mcp_uses(answer.content)),
         )
 
     def _commit(self, said: list[Message], answer: Answer, settled: list[dict[str, Any]]) -> TurnRecord:
         """Commit the reply. A refusal is not kept: with it in the history, the model would go on refusing."""
         if answer.stop_reason == "refusal":
             return self._journal.commit_answer(self._mine(), [text("declined", self._language)], settled)
-        reply = answer.text or text("empty", self._language)
+        told = text_of([*paused(self._mine()), *answer.content])
+        reply = told or text("empty", self._language)
         content = [block for block in answer.content if block["type"] != "tool_use"]
-        if not answer.text:
+        if not told or not content:
             content = [*content, {"type": "text", "text": reply}]
-        kept = [*said, Message("assistant", content, self._journal.turn)]
-        context_tokens = answer.tokens.prompt + answer.tokens.output
-        items = append(self._scope, self._transcript, kept, context_tokens, datetime.now(UTC))
-        return self._journal.commit_answer(
-            self._mine(), split_message(reply), [*settled, *items], remember=bool(answer.text)
-        )
+        kept = without_orphans([*said, Message("assistant", content, self._journal.turn)])
+        items = append(self._scope, self._transcript, kept, answer.context_tokens, datetime.now(UTC))
+        return self._journal.commit_answer(self._mine(), split_message(reply), [*settled, *items], remember=bool(told))
+
+
+def _server_failed(stable: Frame, error: Exception) -> bool:
+    """Whether the call failed by an MCP server, before the answer began or in the middle of it."""
+    return bool(stable.servers) and is_about_mcp(str(error))
 
 
 def tool_context(runtime: Runtime, opened: Opened) -> ToolContext:
@@ -246,6 +284,7 @@ def tool_context(runtime: Runtime, opened: Opened) -> ToolContext:
     scope, loaded, message = opened.scope, opened.loaded, opened.message
     whose, zone = loaded.memory.subject, loaded.overlay.overlay.time_zone
     search = partial(recall, runtime.clients, runtime.settings, scope.tenant, whose, seconds=TOOL_SECONDS)
+<<<<<<< HEAD
     now, turn = datetime.now(UTC), opened.journal.turn
     return ToolContext(scope, message.conversation, now, whose, zone, search, message, turn, language=opened.language)
 
@@ -261,3 +300,26 @@ def _messages(record: TurnRecord | None, turn: str) -> list[Message]:
         else:
             messages.append(Message("user", step.content, turn))
     return messages
+=======
+    return ToolContext(scope, message.conversation, datetime.now(UTC), whose, zone, search, message, turn)
+
+
+def first_words(
+    scope: TenantScope, journal: Journal, transcript: Transcript, message: IncomingMessage, now: datetime
+) -> list[dict[str, Any]]:
+    """What a claim writes besides while a conversation has no transcript: its row in the tenant's list.
+
+    It comes before any word of the conversation is stored, so that a deletion finds everything.
+    """
+    if transcript.next_seq:
+        return []
+    return [journal.tenant_stays(), index_row(scope, transcript.conversation, message.chat_type, now)]
+
+
+def claim_without_call(
+    scope: TenantScope, journal: Journal, transcript: Transcript, message: IncomingMessage
+) -> TurnRecord:
+    """Claim a turn that is closed without asking the model."""
+    now = datetime.now(UTC)
+    return journal.claim(now, first_words(scope, journal, transcript, message, now), calls=0)
+>>>>>>> main

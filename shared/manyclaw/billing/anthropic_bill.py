@@ -76,7 +76,7 @@ def _results(
     """Each day's results, over all pages."""
     import urllib3
 
-    retries, timeout = urllib3.Retry(3, backoff_factor=0.2), urllib3.Timeout(connect=5, read=30)
+    retries, timeout = urllib3.Retry(3, redirect=False, backoff_factor=0.2), urllib3.Timeout(connect=5, read=30)
     http = urllib3.PoolManager(retries=retries, timeout=timeout)
     fields = {
         "starting_at": f"{first}T00:00:00Z",

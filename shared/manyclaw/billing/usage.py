@@ -25,12 +25,16 @@ class Tokens:
     def of(cls, usage: Any) -> Tokens:
         """From the ``usage`` of an Anthropic message.
 
+        A call that ran tools within itself (``iterations``) tells its sums, but the lifetimes only round by round.
         ``cache_creation`` splits the cache writes by their lifetime; where it is missing, they are 5-minute writes
         (https://docs.claude.com/en/docs/build-with-claude/prompt-caching).
         """
         written = int(getattr(usage, "cache_creation_input_tokens", None) or 0)
         split = getattr(usage, "cache_creation", None)
         hour = int(getattr(split, "ephemeral_1h_input_tokens", None) or 0) if split is not None else 0
+        rounds = [each for each in getattr(usage, "iterations", None) or () if getattr(each, "type", "") == "message"]
+        if rounds:
+            hour = min(written, sum(cls.of(each).cache_write_1h for each in rounds))
         return cls(
             input=int(getattr(usage, "input_tokens", None) or 0),
             output=int(getattr(usage, "output_tokens", None) or 0),

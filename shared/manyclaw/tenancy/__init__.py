@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from manyclaw.tenancy.objects import StoredText as StoredText
     from manyclaw.tenancy.objects import read_text as read_text
     from manyclaw.tenancy.objects import write_text as write_text
+    from manyclaw.tenancy.overlay import McpServer as McpServer
     from manyclaw.tenancy.overlay import Overlay as Overlay
     from manyclaw.tenancy.overlay import check_overlay as check_overlay
     from manyclaw.tenancy.overlay import parse_overlay as parse_overlay
@@ -63,6 +64,7 @@ else:
             "InvalidDocument": "documents",
             "Key": "scope",
             "LoadedOverlay": "overlay_store",
+            "McpServer": "overlay",
             "ModelInfo": "gateway",
             "Overlay": "overlay",
             "Problem": "documents",

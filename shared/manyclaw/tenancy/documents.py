@@ -113,6 +113,8 @@ def _problem(root: Any, model: type[BaseModel], error: dict[str, Any]) -> Proble
     if error["type"] == "extra_forbidden":
         known = ", ".join(sorted(model.model_fields)) if len(location) == 1 else ""
         message = "unknown key" + (f" (known keys: {known})" if known else "")
+    elif location[-1:] == ["url"]:
+        pass  # what is wrong with a URL may be a secret in it: it is not repeated
     elif error["type"] != "missing" and "input" in error and not isinstance(error["input"], dict | list):
         message = f"{message}, not {str(error['input'])[:80]!r}"
     return Problem(_line(root, location), ".".join(location), message)

@@ -17,7 +17,7 @@ from manyclaw.tenancy.documents import InvalidDocument
 from manyclaw.tenancy.gateway import GatewayConfig
 from manyclaw.tenancy.gateway_table import held
 from manyclaw.tenancy.objects import StoredText, Unchanged, read_text, write_text
-from manyclaw.tenancy.overlay import OVERLAY_PATH, Overlay, check_overlay, parse_overlay
+from manyclaw.tenancy.overlay import MCP_PREFIX, OVERLAY_PATH, Overlay, check_overlay, parse_overlay
 from manyclaw.tenancy.registry import utc_now
 from manyclaw.tenancy.scope import TenantScope
 
@@ -120,7 +120,9 @@ def _usable(text: str, gateway: GatewayConfig, tools: frozenset[str]) -> Overlay
     return overlay.model_copy(
         update={
             "model": overlay.model if overlay.model in gateway.models else None,
-            "allowed_tools": tuple(tool for tool in overlay.allowed_tools if tool in tools),
+            "allowed_tools": tuple(
+                tool for tool in overlay.allowed_tools if tool in tools or tool.startswith(MCP_PREFIX)
+            ),
         }
     )
 
