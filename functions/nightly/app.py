@@ -9,14 +9,9 @@ from typing import Any
 
 from manyclaw.aws import Clients
 from manyclaw.billing import closed_days, write_days
-<<<<<<< HEAD
 from manyclaw.errors import BadInput, Unavailable
-from manyclaw.logs import configure_logging, fields, metric
+from manyclaw.logs import configure_logging, fields, guarded, metric
 from manyclaw.schedules import reconcile
-=======
-from manyclaw.errors import BadInput
-from manyclaw.logs import configure_logging, fields, guarded
->>>>>>> main
 from manyclaw.settings import settings
 from manyclaw.tenancy import GatewayTable, Registry, ScopeFactory
 
@@ -25,13 +20,8 @@ log = configure_logging()
 _KEEP_SECONDS = 60.0
 """What is left of the function's time for the tenants that a round has begun."""
 
-<<<<<<< HEAD
-=======
-@guarded
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Writes the days named in ``days`` (ISO dates), or the last ``closed_days`` that are closed.
->>>>>>> main
 
+@guarded
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Writes the days named in ``days`` (ISO dates), or the last ``closed_days`` that are closed; with ``schedules``,
     reconciles all tenants' schedules with their jobs instead.

@@ -284,42 +284,5 @@ def tool_context(runtime: Runtime, opened: Opened) -> ToolContext:
     scope, loaded, message = opened.scope, opened.loaded, opened.message
     whose, zone = loaded.memory.subject, loaded.overlay.overlay.time_zone
     search = partial(recall, runtime.clients, runtime.settings, scope.tenant, whose, seconds=TOOL_SECONDS)
-<<<<<<< HEAD
     now, turn = datetime.now(UTC), opened.journal.turn
     return ToolContext(scope, message.conversation, now, whose, zone, search, message, turn, language=opened.language)
-
-
-def _messages(record: TurnRecord | None, turn: str) -> list[Message]:
-    """The journal's steps as messages: all results of one answer's tool calls are one user message."""
-    messages: list[Message] = []
-    for step in record.steps if record else ():
-        if step.role == "assistant":
-            messages.append(Message("assistant", step.content, turn))
-        elif messages and messages[-1].role == "user":
-            messages[-1] = replace(messages[-1], content=[*messages[-1].content, *step.content])
-        else:
-            messages.append(Message("user", step.content, turn))
-    return messages
-=======
-    return ToolContext(scope, message.conversation, datetime.now(UTC), whose, zone, search, message, turn)
-
-
-def first_words(
-    scope: TenantScope, journal: Journal, transcript: Transcript, message: IncomingMessage, now: datetime
-) -> list[dict[str, Any]]:
-    """What a claim writes besides while a conversation has no transcript: its row in the tenant's list.
-
-    It comes before any word of the conversation is stored, so that a deletion finds everything.
-    """
-    if transcript.next_seq:
-        return []
-    return [journal.tenant_stays(), index_row(scope, transcript.conversation, message.chat_type, now)]
-
-
-def claim_without_call(
-    scope: TenantScope, journal: Journal, transcript: Transcript, message: IncomingMessage
-) -> TurnRecord:
-    """Claim a turn that is closed without asking the model."""
-    now = datetime.now(UTC)
-    return journal.claim(now, first_words(scope, journal, transcript, message, now), calls=0)
->>>>>>> main
