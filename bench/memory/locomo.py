@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench.memory.progress import say, step
 from manyclaw.memory.analysis import terms
 from manyclaw.memory.embedders import Embedder
 from manyclaw.memory.model import Turn
@@ -23,13 +24,16 @@ def recall(files: list[Path], embedder: Embedder) -> dict[str, float]:
     """Turn recall and MRR over all questions that name evidence: the share of it among the first 5, 10, 20 turns."""
     shares: dict[int, list[float]] = {at: [] for at in _AT}
     ranks: list[float] = []
-    for sample in (sample for file in files for sample in json.loads(file.read_text())):
+    samples = [sample for file in files for sample in json.loads(file.read_text())]
+    for number, sample in enumerate(samples, 1):
+        say(f"LoCoMo: conversation {number} of {len(samples)}")
         turns = list(_turns(sample["conversation"]))
         held = Snapshot(embedder.dimensions)
         texts = [embedded(turn) for turn in turns]
         held.extend(turns, [terms(described(turn)) for turn in turns], embedder.passages(texts))
         known = {turn.id for turn in turns}
-        for question in sample["qa"]:
+        for asked, question in enumerate(sample["qa"]):
+            step("its questions", asked, len(sample["qa"]))
             evidence = set(_EVIDENCE.findall(" ".join(question.get("evidence", [])))) & known
             if evidence:
                 query = question["question"]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from datetime import UTC, datetime, timedelta
-from statistics import quantiles
+from statistics import median, quantiles
 from typing import Any
 
 import numpy as np
 
+from bench.memory.progress import say, step
 from manyclaw.memory.embedders import Embedder
 from manyclaw.memory.engine import Engine
 from manyclaw.memory.model import MemoryRow, Subject, Turn, memory_path
 from manyclaw.memory.service import OPTIMIZE_EVERY
+from manyclaw.memory.subjects import begin_generation
 from manyclaw.memory.tables import MemoryTable
 from manyclaw.memory.upkeep import stored_bytes
 from manyclaw.tenancy import TenantScope, remove_objects
@@ -86,40 +89,87 @@ class Storage:
             began = time.perf_counter()
             reader.search(self._text(8), 10)
             took.append((time.perf_counter() - began) * 1000)
+        warm_requests = round(self._requests() / _WARM_SEARCHES, 1)
+        begin_generation(self._scope, MemoryRow(row.subject), row.generation, rows)
+        in_function = self._in_function(row)
         name = f"{rows:,} turns"
         return {
             f"{name}: cold search, ms": round(cold),
             f"{name}: cold search, S3 requests": cold_requests,
-            f"{name}: warm search p50, ms": round(quantiles(took, n=100)[49], 1),
-            f"{name}: warm search p95, ms": round(quantiles(took, n=100)[94], 1),
-            f"{name}: warm search, S3 requests": round(self._requests() / _WARM_SEARCHES, 1),
+            f"{name}: warm search, p50, ms": round(quantiles(took, n=100)[49], 1),
+            f"{name}: warm search, p95, ms": round(quantiles(took, n=100)[94], 1),
+            f"{name}: warm search, S3 requests": warm_requests,
+            f"{name}: warm search in the function, p50, ms": round(quantiles(in_function, n=100)[49], 1),
+            f"{name}: warm search in the function, p95, ms": round(quantiles(in_function, n=100)[94], 1),
         }
 
+    def _in_function(self, row: MemoryRow) -> list[float]:
+        """Milliseconds of the deployed function itself, by its own clock: the row, the table, the model, the search."""
+        stage, took = self._world.operator.stage, []
+        for number in range(_WARM_SEARCHES + 3):
+            request = {"action": "search", "tenant": self._scope.tenant, "subject": row.subject}
+            answer = stage.clients.get("lambda").invoke(
+                FunctionName=stage.settings.memory_function,
+                Payload=json.dumps({**request, "query": self._text(8), "limit": 10}).encode(),
+            )
+            found = json.loads(answer["Payload"].read())
+            assert len(found["passages"]) == 10, found
+            if number >= 3:
+                took.append(found["milliseconds"])
+        return took
+
     def growth(self, writes: int) -> dict[str, float]:
-        """Single-turn writes with the function's own upkeep, beside the same turns written at once."""
-        whole = self._row()
-        self._table(whole).add([self._turn(number) for number in range(writes)])
-        once = stored_bytes(self._scope, whole.subject)
-        row = self._row()
-        writer = self._table(row)
-        self._world.aws("POST", "requests/reset")
-        began = time.perf_counter()
-        for number in range(writes):
+        """Single-turn writes with the function's own upkeep: size beside the same turns written at once, and what a
+        search costs as they accumulate, each time just before an upkeep, when it costs most."""
+        row, results = self._row(), dict[str, float]()
+        writer, warm = self._table(row), self._table(row)
+        marks = {writes // share // OPTIMIZE_EVERY * OPTIMIZE_EVERY - 1 for share in (50, 10, 2, 1)}
+        took = requests = 0.0
+        for number in range(1, writes + 1):
+            step("single writes", number, writes)
+            self._world.aws("POST", "requests/reset")
+            began = time.perf_counter()
             writer.add([self._turn(number)])
-            if (number + 1) % OPTIMIZE_EVERY == 0:
+            if number % OPTIMIZE_EVERY == 0:
                 writer.optimize()
                 remove_objects(self._scope, memory_path(row.subject, row.generation) + "/", only_old=True)
-        took, requests = time.perf_counter() - began, self._requests()
-        size = stored_bytes(self._scope, row.subject)
-        self._world.aws("POST", "requests/reset")
-        self._table(row).search(self._text(8), 10)
+            took, requests = took + time.perf_counter() - began, requests + self._requests()
+            if number in marks:
+                results |= self._accumulated(row, number, warm)
         name = f"{writes:,} single writes"
-        return {
-            f"{name}: times the size of one write": round((size.current + size.old) / (once.current + once.old), 2),
-            f"{name}: bytes a turn": round((size.current + size.old) / writes),
+        return results | {
+            f"{name}: times the size of one write": self._times_one_write(row, writes),
             f"{name}: ms a write, upkeep included": round(took / writes * 1000, 1),
             f"{name}: S3 requests a write, upkeep included": round(requests / writes, 1),
-            f"{name}: cold search then, S3 requests": self._requests(),
+        }
+
+    def _times_one_write(self, row: MemoryRow, writes: int) -> float:
+        """The bytes of a table, old versions included, over those of as many turns written at once."""
+        size, once = stored_bytes(self._scope, row.subject), self._row()
+        self._table(once).add([self._turn(number) for number in range(writes)])
+        return round((size.current + size.old) / stored_bytes(self._scope, once.subject).current, 2)
+
+    def _accumulated(self, row: MemoryRow, writes: int, warm: MemoryTable) -> dict[str, float]:
+        say(f"after {writes:,} single writes")
+        times = self._times_one_write(row, writes)
+        self._world.aws("POST", "requests/reset")
+        began = time.perf_counter()
+        self._table(row).search(self._text(8), 10)
+        cold, cold_requests = (time.perf_counter() - began) * 1000, self._requests()
+        warm.search(self._text(8), 10)
+        self._world.aws("POST", "requests/reset")
+        took = []
+        for _ in range(20):
+            began = time.perf_counter()
+            warm.search(self._text(8), 10)
+            took.append((time.perf_counter() - began) * 1000)
+        name = f"after {writes:,} single writes, upkeep due"
+        return {
+            f"{name}: times the size of one write": times,
+            f"{name}: cold search, ms": round(cold),
+            f"{name}: cold search, S3 requests": cold_requests,
+            f"{name}: warm search, p50, ms": round(median(took), 1),
+            f"{name}: warm search, S3 requests": round(self._requests() / len(took), 1),
         }
 
     def between_optimizations(self) -> dict[str, float]:

@@ -37,7 +37,7 @@ def rights_of(documents: list[Any]) -> set[Right]:
     """The rights in policy documents, without the names of resources, which only a deployment knows."""
     found: set[Right] = set()
     for document in documents:
-        for statement in _list(_read(document)["Statement"]):
+        for statement in _statements(_read(document)["Statement"]):
             everywhere = "*" in _list(statement.get("Resource", []))
             conditions = tuple(sorted(statement.get("Condition", {})))
             found |= {(statement["Effect"], action, everywhere, conditions) for action in _list(statement["Action"])}
@@ -123,6 +123,15 @@ class Roles:
 def _read(document: Any) -> dict[str, Any]:
     """A policy document, which IAM gives as a dict, as JSON, or as JSON in URL encoding."""
     return dict(json.loads(unquote(document))) if isinstance(document, str) else dict(document)
+
+
+def _statements(value: Any) -> Iterator[dict[str, Any]]:
+    """Statements as they stand, and both branches of those that depend on a condition (``!If``)."""
+    for each in _list(value):
+        if isinstance(each, dict):
+            yield each
+        elif isinstance(each, list):
+            yield from _statements(each)
 
 
 def _list(value: Any) -> list[Any]:

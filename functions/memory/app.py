@@ -7,11 +7,15 @@ from typing import Any
 
 from manyclaw.errors import BadInput
 from manyclaw.logs import configure_logging, fields, guarded
+from manyclaw.memory.embedders import load_offline
 from manyclaw.memory.native import lancedb
 from manyclaw.memory.service import memory
+from manyclaw.settings import restored_from_snapshot
 
 log = configure_logging()
 lancedb()  # now, at init, where Lambda gives a whole CPU
+if restored_from_snapshot():
+    load_offline()  # no credentials, no connection, nothing random: what lies in the snapshot is read-only
 
 
 @guarded

@@ -105,6 +105,7 @@ def main() -> int:
         clock,
         code_cache,
         controls,
+        embeddings,
         expressions,
         function_logs,
         leading_keys,
@@ -132,6 +133,7 @@ def main() -> int:
     transport.install()
     queues.install()
     scheduler.install()
+    embeddings.install()
     requests.install()
     pool.install()
     worker.install(runtimes, cache, function_logs.FunctionLogs(options.state / "logs"))

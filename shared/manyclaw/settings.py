@@ -84,12 +84,17 @@ class RuntimeCredentials:
 
 
 def runtime_credentials() -> RuntimeCredentials:
-    """Read at each use, since SnapStart restores with new ones."""
+    """Read at each use. A function with SnapStart has none of these variables: there botocore asks the runtime."""
     return RuntimeCredentials(
         _required("AWS_ACCESS_KEY_ID"),
         _required("AWS_SECRET_ACCESS_KEY"),
         os.environ.get("AWS_SESSION_TOKEN") or None,
     )
+
+
+def restored_from_snapshot() -> bool:
+    """Whether this process's environments are restored from a snapshot that SnapStart takes after init."""
+    return os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start"
 
 
 def embedded() -> bool:

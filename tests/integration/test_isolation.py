@@ -22,7 +22,19 @@ from tests.integration.world import Person, World
 pytestmark = pytest.mark.integration
 
 PRODUCT = Path(__file__).resolve().parents[2] / "shared" / "manyclaw"
-SERVICES = ("cloudformation", "dynamodb", "iam", "kms", "lambda", "s3", "scheduler", "sqs", "ssm", "sts")
+SERVICES = (
+    "bedrock-runtime",
+    "cloudformation",
+    "dynamodb",
+    "iam",
+    "kms",
+    "lambda",
+    "s3",
+    "scheduler",
+    "sqs",
+    "ssm",
+    "sts",
+)
 DENIED = ("AccessDenied", "AccessDeniedException", "403", "UnauthorizedOperation")
 
 Probe = Callable[[TenantScope, TenantScope], Any]
@@ -69,6 +81,9 @@ PROBES: dict[str, list[Probe]] = {
         ),
         lambda mine, _: mine.clients.dynamodb.batch_get_item(
             RequestItems={mine.table: {"Keys": [{"pk": {"S": "ACCESS"}, "sk": {"S": "SESSION#0"}}]}}
+        ),
+        lambda mine, theirs: mine.clients.dynamodb.batch_get_item(
+            RequestItems={mine.table: {"Keys": [{"pk": {"S": "MEMORY"}, "sk": {"S": f"WRITTEN#{theirs.tenant}#u1"}}]}}
         ),
     ],
     "query": [
@@ -151,6 +166,7 @@ PROBES: dict[str, list[Probe]] = {
 
 OWN_ROLE = {
     "assume_role": "opens a session: the one thing that a function's own role may do about tenants",
+    "invoke_model": "embeds a text of a tenant with a model of Bedrock, which keeps nothing",
     "invoke": "asks memory's function, which opens the tenant's session itself, or that of skills, which has no rights",
     "list_schedules": "the operator's and the night's, to find what deleted tenants left over",
     "send_message": "hands a finished turn to memory.fifo; the operator's and the api's, to run a job at once",
@@ -171,6 +187,9 @@ NEVER = {
         QueueUrl="http://localhost/000000000000/manyclaw-inbound.fifo", MessageBody="{}", MessageGroupId="x"
     ),
     "invoke": lambda mine: mine.clients.get("lambda").invoke(FunctionName="manyclaw-skills", Payload=b"{}"),
+    "invoke_model": lambda mine: mine.clients.get("bedrock-runtime").invoke_model(
+        modelId="amazon.titan-embed-text-v2:0", body=b'{"inputText": "x"}'
+    ),
     "assume_role": lambda mine: mine.clients.sts.assume_role(
         RoleArn="arn:aws:iam::000000000000:role/manyclaw-tenant", RoleSessionName="escape"
     ),
@@ -284,7 +303,10 @@ def _check_statement(role: str, statement: dict[str, Any]) -> None:
     assert not [resource for resource in resources if "tenants/" in str(resource)], f"{role} may touch tenants' data"
     if any(action.startswith("dynamodb:") for action in actions):
         keys = statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"]
-        assert keys in (["GATEWAY"], "GATEWAY", ["ACCESS"]), f"{role} may read more than the operator's partitions"
+        assert keys in (["GATEWAY"], "GATEWAY", ["ACCESS"], ["MEMORY"]), (
+            f"{role} may read more than the operator's partitions"
+        )
+        assert "MEMORY" not in keys or "MemoryRole" in role
         if "ApiRole" in role and "ACCESS" not in keys:
             assert set(actions) <= {"dynamodb:GetItem", "dynamodb:Query"}, "the api makes no token, tenant or pairing"
 

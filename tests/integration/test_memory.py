@@ -18,19 +18,25 @@ pytestmark = pytest.mark.integration
 def test_what_was_said_long_ago_comes_back_in_the_newest_user_message_only(world: World) -> None:
     # Given something told, and fifty other messages after it
     acme, ann = world.customer(), Person.new("Ann")
+    globex, bob = world.customer(), Person.new("Bob")
     world.ask(acme, ann, "my sister Wilhelmina keeps bees in Patagonia")
     for number in range(50):
         world.say(acme, ann, f"let us talk about subject {number} of our list")
     world.until("all answers", lambda: len(world.answers(acme, ann.id)) == 51, 120)
     wait_until_remembered(world, acme, private(ann), 51)
-    # When it is asked for
-    world.ask(acme, ann, "where does my sister keep her bees?")
+    # When it is asked for, by her, by another user of the same bot, and by herself in another tenant's
+    for customer, person in ((globex, ann), (acme, bob), (acme, ann)):
+        world.ask(customer, person, "where does my sister keep her bees?")
     # Then the passage stands, with date and speaker, behind the newest user message and its cache mark
     request = world.model_calls(acme)[-1]["request"]
     *_, message, found = request["messages"][-1]["content"]
     assert "Ann: my sister Wilhelmina keeps bees in Patagonia" in found["text"]
     assert "cache_control" in message
     assert "cache_control" not in found
+    # And for nobody else
+    others = [call["request"] for call in world.model_calls(globex) + world.model_calls(acme)[-2:-1]]
+    assert len(others) == 2
+    assert "Patagonia" not in json.dumps(others)
     # And nothing of it is kept in the history
     world.ask(acme, ann, "thank you")
     last = world.model_calls(acme)[-1]["request"]
@@ -49,9 +55,12 @@ def test_neither_another_tenant_nor_another_user_gets_it(world: World) -> None:
         wait_until_remembered(world, customer, private(person), 1)
     # When everybody asks with identical phrases
     question = "what is the password of the lighthouse?"
-    for customer, person in ((acme, ann), (globex, ann), (acme, bob)):
-        for number in range(9):
-            world.ask(customer, person, f"small talk {number}")
+    everybody = ((acme, ann), (globex, ann), (acme, bob))
+    for number in range(9):
+        for customer, person in everybody:
+            world.say(customer, person, f"small talk {number}")
+    for customer, person in everybody:
+        world.until("all answers", lambda of=customer, to=person: len(world.answers(of, to.id)) == 10)
         world.ask(customer, person, f"{question} asks {person.name}")
     # Then only who told it gets it
     assert "Nebukadnezar" in memory_of(world, acme, f"{question} asks Ann")
@@ -73,8 +82,9 @@ def test_a_group_has_its_own_memory_and_never_a_private_chats(world: World) -> N
     wait_until_remembered(world, acme, private(ann), 1)
     for number in range(9):
         world.say(acme, ann, f"@{acme.username} group talk {number}", **in_group)
-        world.ask(acme, ann, f"private talk {number}")
-    world.until("the answers in the group", lambda: len(world.answers(acme, group)) == 10)
+        world.say(acme, ann, f"private talk {number}")
+    for chat in (group, ann.id):
+        world.until("the answers", lambda chat=chat: len(world.answers(acme, chat)) == 10)
     # When the picnic is asked about in both
     world.say(acme, ann, f"@{acme.username} where is the picnic, group?", **in_group)
     world.until("an answer in the group", lambda: len(world.answers(acme, group)) == 11)

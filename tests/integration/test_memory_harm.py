@@ -61,16 +61,30 @@ def parts_marked_as_sent(acme: Customer, ann: Person) -> int:
     return int(row["Item"].get("sent", {"N": "0"})["N"])
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["😀😀😀", "x" * 4_000, "it's \"quoted\" % _ \\ ' OR 1=1 --", "пчёлы в Патагонии?", "../../etc/passwd", "。"],
-)
-def test_no_message_makes_memory_fail(world: World, text: str) -> None:
-    acme, ann = world.customer(), Person.new("Ann' OR '1'='1")
-    world.ask(acme, ann, text)
-    wait_until_remembered(world, acme, private(ann), 1)
-    found = search(world, acme, private(ann), text)
-    assert [each.turn.said for each in found] == [text]
+NASTY = [
+    "😀😀😀",
+    "x" * 4_000,
+    "it's \"quoted\" % _ \\ ' OR 1=1 --",
+    "пчёлы в Патагонии?",
+    "../../etc/passwd",
+    "。",
+    "a nul \x00 in it",
+]
+
+
+def test_no_message_makes_memory_fail(world: World) -> None:
+    # Given people with a name that is no name, each of whom writes something nasty
+    acme = world.customer()
+    people = {Person.new("Ann' OR '1'='1 %\x00"): text for text in NASTY}
+    for person, text in people.items():
+        world.say(acme, person, text)
+    for person, text in people.items():
+        # When it is looked for
+        wait_until_remembered(world, acme, private(person), 1)
+        found = search(world, acme, private(person), text)
+        # Then it is found, by its words or by its meaning
+        assert [each.turn.said for each in found] == [text.replace("\x00", "")]
+    assert search(world, acme, private(Person.new("Eve")), "anything") == []
 
 
 def test_a_query_in_another_script_finds_by_meaning(world: World) -> None:

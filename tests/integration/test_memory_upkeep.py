@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from manyclaw.aws import Clients, Credentials, pages
-from manyclaw.memory import Job, Turn, load_memory_row, save_fact, send_job, subject_of
+from manyclaw.memory import Job, forget, load_memory_row, save_fact, send_job, subject_of
 from manyclaw.tenancy import remove_objects
-from tests.integration.memories import memory_of, private, search, wait_until_remembered
+from tests.integration.memories import index, memory_of, private, search, turn, wait_until_remembered
 from tests.integration.test_cli import Cli, cli  # noqa: F401
 from tests.integration.world import Customer, Person, World
 
@@ -39,13 +39,19 @@ def everything(world: World, of: Customer) -> bytes:
 def test_after_forgetting_a_user_no_byte_is_left(world: World, cli: Cli) -> None:  # noqa: F811
     # Given two users of a bot who said much, in many writes, with an optimization in between and saved facts
     acme, ann, bob = world.customer("allowed_tools: [memory_save]"), Person.new("Ann"), Person.new("Bob")
-    for person, word in ((ann, "Quetzalcoatl"), (bob, "Popocatepetl")):
-        for number in range(24):
+    scope, words = acme.scope, {ann: "Quetzalcoatl", bob: "Popocatepetl"}
+    for person, word in words.items():
+        for number in range(4):
             world.say(acme, person, f"{word} number {number}")
-        world.until("all answers", lambda person=person: len(world.answers(acme, person.id)) == 24)
+    for person, word in words.items():
+        world.until("all answers", lambda person=person: len(world.answers(acme, person.id)) == 4)
         world.ask(acme, person, f'use tool memory_save {{"fact": "likes {word}"}}')
-        wait_until_remembered(world, acme, private(person), 25)
-    scope = acme.scope
+        wait_until_remembered(world, acme, private(person), 5)
+        stage = world.operator.stage
+        send_job(stage.clients, stage.settings, Job("optimize", scope.tenant, private(person)), "optimize")
+        for number in range(0, 20, 5):
+            said = [turn(person, each, f"{word} later {each}") for each in range(number, number + 5)]
+            index(world, acme, private(person), *said)
     scope.clients.s3.put_object(Bucket=scope.bucket, Key=scope.object_key(f"media/{private(ann)}/1.jpg"), Body=b"Quet")
     scope.clients.s3.put_object(Bucket=scope.bucket, Key=scope.object_key(f"media/{private(ann)}/1.jpg"), Body=b"zal")
     before = everything(world, acme)
@@ -57,13 +63,13 @@ def test_after_forgetting_a_user_no_byte_is_left(world: World, cli: Cli) -> None
     # Then it says what it removed
     assert {**would, "dry_run": False} == report
     assert (report["facts"], report["remembered_turns"], report["media_files"]) == (1, 25, 2)
-    assert report["messages"] == 2 * 24 + 4
+    assert report["messages"] == 2 * 4 + 4
     assert report["memory_files"] > 10
     # And nothing is left of one, and all of the other
     after = everything(world, acme)
     assert b"Quet" not in after
     assert b"zal" not in after
-    assert after.count(b"Popocatepetl") >= 50
+    assert after.count(b"Popocatepetl") >= 30
     assert search(world, acme, private(ann), "Quetzalcoatl") == []
     assert len(search(world, acme, private(bob), "Popocatepetl")) == 10
     # And what was said before is neither answered nor remembered once more
@@ -106,15 +112,16 @@ def test_in_a_group_nobody_can_forget_for_all(world: World) -> None:
     assert b"Chichen" in everything(world, acme)
 
 
-def test_a_turn_still_in_the_queue_is_not_remembered_after_forgetting(world: World, cli: Cli) -> None:  # noqa: F811
+def test_a_turn_still_in_the_queue_is_not_remembered_after_forgetting(world: World) -> None:
     # Given a finished turn that memory has not taken yet
     acme, ann = world.customer(), Person.new("Ann")
     world.ask(acme, ann, "Xochimilco is my secret")
-    turn = Turn("1-1", str(ann.id), datetime.now(UTC), "Ann", "Xochimilco is my secret")
+    wait_until_remembered(world, acme, private(ann), 1)
+    late = turn(ann, 1, "Xochimilco is my secret")
     # When the user is forgotten, and the turn comes to memory only then
-    cli("memory", "forget", "--tenant", acme.id, "--user", str(ann.id), "--yes")
+    forget(acme.scope, private(ann), datetime.now(UTC))
     stage = world.operator.stage
-    send_job(stage.clients, stage.settings, Job("turn", acme.scope.tenant, private(ann), turn), "late")
+    send_job(stage.clients, stage.settings, Job("turn", acme.scope.tenant, private(ann), late), "late")
     next_second()
     world.ask(acme, ann, "hello again")
     wait_until_remembered(world, acme, private(ann), 1)

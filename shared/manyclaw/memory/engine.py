@@ -14,8 +14,8 @@ from manyclaw.tenancy import TenantScope
 if TYPE_CHECKING:
     from manyclaw.memory.embedders import Embedder
 
-KEEP_TURNS = 60_000
-"""How many turns one process holds in memory, of all subjects together; about 4 KB each."""
+KEEP_BYTES = 300_000_000
+"""How much of tables one process holds in memory, of all subjects together: some 60,000 turns of a few sentences."""
 
 KEEP_TABLES = 200
 
@@ -53,10 +53,10 @@ class Engine:
             del self._open[name]
 
     def _trim(self) -> None:
-        turns = sum(len(table.snapshot) for _, table in self._open.values())
-        while len(self._open) > 1 and (turns > KEEP_TURNS or len(self._open) > KEEP_TABLES):
+        held = sum(table.bytes for _, table in self._open.values())
+        while len(self._open) > 1 and (held > KEEP_BYTES or len(self._open) > KEEP_TABLES):
             _, (_, table) = self._open.popitem(last=False)
-            turns -= len(table.snapshot)
+            held -= table.bytes
 
     def _connect(self, scope: TenantScope, path: str) -> Any:
         given = scope.credentials

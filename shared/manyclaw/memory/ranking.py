@@ -8,6 +8,7 @@ up; cosine similarity of the embeddings is laid over it. docs/memory.md has the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,35 +29,67 @@ _K1 = 1.2
 _B = 0.75
 
 
-def word_scores(postings: Sequence[tuple[Any, Any]], lengths: Floats, before: Any, after: Any) -> Floats:
+@dataclass(frozen=True)
+class Widths:
+    """What the three widths of every turn are, so that a search need not work it out anew.
+
+    ``before`` and ``after`` are the indexes of each turn's neighbours in its conversation, the number of turns where
+    there is none; ``norms`` is BM25's part that depends on length, for each width.
+    """
+
+    before: Any
+    after: Any
+    norms: tuple[Floats, Floats, Floats]
+
+    @classmethod
+    def of(cls, lengths: Sequence[int], before: Sequence[int], after: Sequence[int]) -> Widths:
+        """From each turn's number of terms and its neighbours' indexes, -1 where there is none."""
+        import numpy as np
+
+        count = len(lengths)
+        neighbours = [np.where(np.asarray(each) < 0, count, each).astype(np.int32) for each in (before, after)]
+        padded = np.append(np.asarray(lengths, dtype=np.float32), np.float32(0))
+        wider = padded[:count] + padded[neighbours[0]]
+        one, two, three = (
+            _K1 * (1 - _B + _B * width / max(float(width.mean()), 1.0))
+            for width in (padded[:count], wider, wider + padded[neighbours[1]])
+        )
+        return cls(neighbours[0], neighbours[1], (one, two, three))
+
+
+def word_scores(postings: Sequence[tuple[Any, Any]], widths: Widths) -> Floats:
     """BM25 of every turn, summed over the three widths.
 
-    Parameters
-    ----------
-    postings
-        For each term of the query, the turns (indexes) that hold it and how often.
-    lengths
-        Each turn's number of terms.
-    before, after
-        The index of each turn's neighbour in its conversation; the number of turns where there is none.
+    ``postings`` are, for each term of the query, the turns (indexes) that hold it and how often.
     """
     import numpy as np
 
-    count = len(lengths)
-    padded = np.append(lengths, 0.0)
-    with_before = lengths + padded[before]
-    widths = (lengths, with_before, with_before + padded[after])
-    norms = [_K1 * (1 - _B + _B * width / max(float(width.mean()), 1.0)) for width in widths]
+    before, after = widths.before, widths.after
+    count = len(before)
     total = np.zeros(count, dtype=np.float32)
+    own = np.zeros(count + 1, dtype=np.float32)
     for turns, times in postings:
-        own = np.zeros(count + 1, dtype=np.float32)
         own[turns] = times
-        wider = own[:count] + own[before]
-        for found, norm in zip((own[:count], wider, wider + own[after]), norms, strict=True):
+        near = _near(turns, before, after)
+        alone = own[near]
+        wider = alone + own[before[near]]
+        for found, norms in zip((alone, wider, wider + own[after[near]]), widths.norms, strict=True):
             holders = int(np.count_nonzero(found))
-            rarity = np.log(1 + (count - holders + 0.5) / (holders + 0.5))
-            total += rarity * found * (_K1 + 1) / (found + norm)
+            rarity = np.float32(np.log(1 + (count - holders + 0.5) / (holders + 0.5)) * (_K1 + 1))
+            total[near] += rarity * found / (found + norms[near])
+        own[turns] = 0
     return total
+
+
+def _near(turns: Any, before: Any, after: Any) -> Any:
+    """All turns of which a term can change the score: those that hold it, and their neighbours."""
+    import numpy as np
+
+    count = len(before)
+    if len(turns) * 6 > count:
+        return slice(count)
+    around = np.unique(np.concatenate([turns, before[turns], after[turns]]))
+    return around[around < count]
 
 
 def fuse(words: Floats, meaning: Floats, limit: int) -> list[tuple[int, float]]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from manyclaw.aws import Clients
@@ -20,13 +22,13 @@ from manyclaw.memory.subjects import (
     Outdated,
     begin_generation,
     count_writes,
-    list_memory_rows,
     load_memory_row,
     next_generation,
     note_optimized,
 )
 from manyclaw.memory.tables import MemoryTable
 from manyclaw.memory.transcripts import turns_of
+from manyclaw.memory.written import WrittenMemories
 from manyclaw.settings import Settings, settings
 from manyclaw.tenancy import (
     GatewayTable,
@@ -39,8 +41,9 @@ from manyclaw.tenancy import (
     tenant_id,
 )
 
-OPTIMIZE_EVERY = 20
-"""Writes after which a table's small files are merged: each search that starts cold reads all of them."""
+OPTIMIZE_EVERY = 16
+"""Writes after which a table's small files are merged: each search that starts cold reads all of them, at one S3
+request a write beside about ten."""
 
 MAX_PASSAGES = 50
 
@@ -55,6 +58,11 @@ class Memory:
     clients: Clients
     scopes: ScopeFactory
     engine: Engine
+
+    @cached_property
+    def written(self) -> WrittenMemories:
+        """What the nightly round has to look at."""
+        return WrittenMemories(self.settings, self.clients)
 
     def embedder(self) -> Embedder:
         """The one that the gateway's configuration names now."""
@@ -131,22 +139,36 @@ class Memory:
         if "rebuild" in kinds:
             row = self._rebuild(scope, row)
         table = self.engine.table(scope, row, self.embedder())
+        due = "optimize" in kinds or row.unoptimized + 1 >= OPTIMIZE_EVERY
         try:
-            row = self._add(scope, row, table, jobs)
+            row = self._add(scope, row, table, jobs, adopt=due or "adopt" in kinds or not table.exists())
         except Outdated:
             # Forgotten while we wrote: what we wrote must go too, and the younger turns come again.
             remove_objects(scope, memory_path(whose, row.generation) + "/")
             self.engine.drop(scope, row)
             raise
-        if row.unoptimized >= OPTIMIZE_EVERY or ("optimize" in kinds and row.unoptimized):
+        ordered = "optimize" in kinds
+        if row.unoptimized >= OPTIMIZE_EVERY or (ordered and row.unoptimized):
             self._optimize(scope, row, table)
+        if row.unoptimized >= OPTIMIZE_EVERY or ordered:
+            self.written.remove(scope.tenant, whose)
 
-    def _add(self, scope: TenantScope, row: MemoryRow, table: MemoryTable, jobs: list[Job]) -> MemoryRow:
-        added = table.adopt() if not table.exists() and table.others() else 0
-        turns = [job.turn for job in jobs if job.turn is not None and not row.forgot(job.turn)]
-        added += table.add(turns) if turns else 0
-        log.info("indexed", extra=fields(tenant=scope.tenant, turns=len(turns), added=added))
-        return count_writes(scope, row, added) if turns or added else row
+    def _add(self, scope: TenantScope, row: MemoryRow, table: MemoryTable, jobs: list[Job], adopt: bool) -> MemoryRow:
+        """Tables of another embedder are adopted with the upkeep also when ours is there: for a minute after a change
+        of the configuration, a process that has not seen it yet may write into the old one."""
+        given = [job.turn for job in jobs if job.turn is not None]
+        turns = [turn for turn in given if not row.forgot(turn)]
+        if len(turns) < len(given):
+            # Perhaps an attempt that died had written them already, into what was then in force.
+            self._remove_generations(scope, row.subject, row.generation)
+        adopted = table.adopt() if adopt else 0
+        added = table.add(turns) if turns else 0
+        log.info("indexed", extra=fields(tenant=scope.tenant, turns=len(turns), added=added, adopted=adopted))
+        if not turns and not adopted:
+            return row
+        if not row.unoptimized:
+            self.written.note(scope.tenant, row.subject)
+        return count_writes(scope, row, added)
 
     def _optimize(self, scope: TenantScope, row: MemoryRow, table: MemoryTable) -> None:
         """Merge small files; the bucket keeps what was removed as old versions, so those go as well."""
@@ -168,11 +190,14 @@ class Memory:
         except Outdated:
             remove_objects(scope, memory_path(row.subject, generation) + "/")
             raise
-        for path in self._generations(scope, row.subject):
-            if path != memory_path(row.subject, generation) + "/":
-                remove_objects(scope, path)
+        self._remove_generations(scope, row.subject, generation)
         log.info("rebuilt", extra=fields(tenant=scope.tenant, turns=len(turns)))
         return row
+
+    def _remove_generations(self, scope: TenantScope, whose: Subject, but: int) -> None:
+        for path in self._generations(scope, whose):
+            if path != memory_path(whose, but) + "/":
+                remove_objects(scope, path)
 
     def _generations(self, scope: TenantScope, whose: Subject) -> list[str]:
         """The folders of all generations that have left anything, old versions included."""
@@ -191,19 +216,21 @@ class Memory:
 
     # ------------------------------------------------------------------ nightly
     def nightly(self) -> int:
-        """Order an optimization of every memory that was written to since its last one; gives how many."""
-        registry = Registry(GatewayTable(self.settings, self.clients), self.scopes)
-        tenants = [each.tenant for each in registry.all() if each.status != "deleting"]
-        ordered = sum(self._order_optimizations(self.scopes.open(tenant)) for tenant in tenants)
-        log.info("nightly", extra=fields(tenants=len(tenants), optimizations=ordered))
-        return ordered
+        """Order an optimization of every memory that was written to since its last one; gives how many.
 
-    def _order_optimizations(self, scope: TenantScope) -> int:
-        rows = [row for row in list_memory_rows(scope) if row.unoptimized]
-        for row in rows:
-            job = Job("optimize", scope.tenant, row.subject)
-            send_job(self.clients, self.settings, job, f"optimize/{row.subject}/{row.generation}/{row.turns}")
-        return len(rows)
+        Two requests and one for each of those: a tenant whose memories nobody used costs nothing.
+        """
+        due = self.written.all()
+        registry = Registry(GatewayTable(self.settings, self.clients), self.scopes)
+        tenants = {each.tenant for each in registry.all() if each.status != "deleting"} if due else set()
+        for tenant, whose in due:
+            if tenant in tenants:
+                once = f"optimize/{whose}/{int(time.time())}"
+                send_job(self.clients, self.settings, Job("optimize", tenant, whose), once)
+            else:
+                self.written.remove(tenant, whose)
+        log.info("nightly", extra=fields(optimizations=len(due)))
+        return sum(tenant in tenants for tenant, _ in due)
 
 
 def _by_subject(
@@ -225,7 +252,8 @@ def _by_subject(
 
 @cache
 def memory() -> Memory:
-    """This process's memory service."""
+    """This process's memory service, made with the first invocation: nothing of it is in a snapshot of SnapStart."""
+    random.seed()  # environments restored from one snapshot would all pause alike
     prepare()
     found = settings()
     clients = Clients(found.region)

@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from manyclaw.errors import Misconfigured, Unavailable
+from manyclaw.logs import metric
 from manyclaw.memory.analysis import terms
 from manyclaw.memory.model import Passage, Turn
 from manyclaw.memory.snapshot import Snapshot
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
     from manyclaw.memory.embedders import Embedder, Vectors
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Goes up when the columns, or what ``terms`` makes, change: tables of an older one are made anew from their texts."""
 
 _PREFIX = "turns_"
@@ -46,7 +48,13 @@ class MemoryTable:
         self._embedder = embedder
         self._name = table_name(embedder)
         self._table: Any = None
+        self._old: tuple[list[str], Snapshot] = ([], Snapshot(1))
         self.snapshot = Snapshot(embedder.dimensions)
+
+    @property
+    def bytes(self) -> int:
+        """About how much memory the content takes that is held here."""
+        return self.snapshot.bytes + self._old[1].bytes
 
     def exists(self) -> bool:
         """Whether the table is there, as one listing sees it; known for good once it was seen."""
@@ -70,9 +78,7 @@ class MemoryTable:
             return self.snapshot
         wanted = self._table.search().select([*_COLUMNS, "terms", "vector"]).offset(self.snapshot.rows)
         rows = wanted.limit(None).to_arrow()
-        self.snapshot.extend(
-            _turns(rows), [words.split(" ") if words else [] for words in rows["terms"].to_pylist()], _vectors(rows)
-        )
+        self.snapshot.extend(_turns(rows), _terms(rows), _vectors(rows))
         self.snapshot.version = version
         return self.snapshot
 
@@ -127,22 +133,42 @@ class MemoryTable:
         if not self.exists():
             return []
         snapshot = self.refresh()
-        return snapshot.search(terms(query), self._embedder.query(query), limit) if len(snapshot) else []
+        return snapshot.search(terms(query), self._query(query), limit) if len(snapshot) else []
 
-    def search_others(self, query: str, limit: int) -> list[Passage]:
-        """By words only, in a table of another schema or embedder; for as long as it has not been adopted."""
+    def _query(self, query: str) -> Vectors:
+        """Without an embedder the words find alone."""
         import numpy as np
 
-        held = Snapshot(1)
-        for turns in self._read_others():
-            held.extend(turns, [terms(described(turn)) for turn in turns], np.zeros((len(turns), 1), np.float32))
-        return held.search(terms(query), np.zeros(1), limit)
+        try:
+            return self._embedder.query(query)
+        except (Unavailable, Misconfigured) as error:
+            metric(log, "MemoryWordsOnly", error=str(error)[:200])
+            return np.zeros((1, self._embedder.dimensions), dtype=np.float32)
 
-    def _read_others(self) -> Iterator[list[Turn]]:
-        for name in self.others():
+    def search_others(self, query: str, limit: int) -> list[Passage]:
+        """By words only, in a table of another schema or embedder; for as long as it has not been adopted.
+
+        It is read once: whoever writes adopts it first.
+        """
+        import numpy as np
+
+        others = self.others()
+        if self._old[0] != others:
+            held = Snapshot(1)
+            for turns, words in self._read(others):
+                held.extend(turns, words, np.zeros((len(turns), 1), np.float32))
+            self._old = (others, held)
+        return self._old[1].search(terms(query), np.zeros(1), limit)
+
+    def _read(self, names: Sequence[str]) -> Iterator[tuple[list[Turn], list[list[str]]]]:
+        """Turns and terms of tables that are not ours."""
+        for name in names:
             try:
-                rows = self._database.open_table(name).search().select(list(_COLUMNS)).limit(None).to_arrow()
-                yield _turns(rows)
+                same = name.startswith(f"{_PREFIX}{SCHEMA_VERSION}_")
+                columns = [*_COLUMNS, "terms"] if same else list(_COLUMNS)
+                rows = self._database.open_table(name).search().select(columns).limit(None).to_arrow()
+                turns = _turns(rows)
+                yield turns, _terms(rows) if same else [terms(described(turn)) for turn in turns]
             except (ValueError, KeyError, RuntimeError) as error:
                 # Too old to have our columns: its texts come back with a rebuild.
                 log.warning("table not readable", extra={"fields": {"table": name, "error": str(error)[:200]}})
@@ -162,10 +188,11 @@ class MemoryTable:
     def adopt(self) -> int:
         """Make the table anew from the texts of one with another schema or embedder; gives how many turns it had."""
         others = self.others()
-        turns = [turn for each in self._read_others() for turn in each]
+        turns = [turn for each, _ in self._read(others) for turn in each]
         added = self.add(turns) if turns else 0
         for name in others:
             self._database.drop_table(name)
+        self._old = ([], Snapshot(1))
         return added
 
 
@@ -201,6 +228,10 @@ def _turns(rows: pa.Table) -> list[Turn]:
         Turn(turn, conversation, datetime.fromtimestamp(moment / 1000, UTC), speaker, said, answered)
         for turn, conversation, speaker, said, answered, moment in zip(*texts, moments, strict=True)
     ]
+
+
+def _terms(rows: pa.Table) -> list[list[str]]:
+    return [words.split(" ") if words else [] for words in rows["terms"].to_pylist()]
 
 
 def _vectors(rows: pa.Table) -> Vectors:

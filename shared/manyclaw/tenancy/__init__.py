@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from manyclaw.tenancy.gateway_store import read_gateway_config as read_gateway_config
     from manyclaw.tenancy.gateway_store import save_gateway_config as save_gateway_config
     from manyclaw.tenancy.gateway_table import ACCESS_PARTITION as ACCESS_PARTITION
+    from manyclaw.tenancy.gateway_table import MEMORY_PARTITION as MEMORY_PARTITION
     from manyclaw.tenancy.gateway_table import GatewayTable as GatewayTable
     from manyclaw.tenancy.gateway_table import held as held
     from manyclaw.tenancy.ids import TenantId as TenantId
@@ -56,6 +57,7 @@ else:
         __name__,
         {
             "ACCESS_PARTITION": "gateway_table",
+            "MEMORY_PARTITION": "gateway_table",
             "TELEGRAM_TOKEN": "secrets",
             "TELEGRAM_WEBHOOK_SECRET": "secrets",
             "ErasureReport": "erasure",

@@ -11,7 +11,8 @@ It is touched with the caller's own credentials, never with a tenant's session, 
 ========================  ==========================================================================
 
 A second partition, ``ACCESS``, holds what the API's own function writes: its role reads ``GATEWAY`` and may write only
-``ACCESS``, so a fault in the most exposed function can make no token, tenant or pairing.
+``ACCESS``, so a fault in the most exposed function can make no token, tenant or pairing. A third, ``MEMORY``, is the
+memory function's: which memories the nightly round has to look at.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from manyclaw.settings import Settings
 
 PARTITION = "GATEWAY"
 ACCESS_PARTITION = "ACCESS"
+MEMORY_PARTITION = "MEMORY"
 
 
 def held(call: Any, **arguments: Any) -> bool:
@@ -32,7 +34,7 @@ def held(call: Any, **arguments: Any) -> bool:
 
 
 class GatewayTable:
-    """Reads and conditional writes in the ``GATEWAY`` partition, or in ``ACCESS``."""
+    """Reads and conditional writes in the ``GATEWAY`` partition, or in another of those that are no tenant's."""
 
     def __init__(self, settings: Settings, clients: Clients, partition: str = PARTITION) -> None:
         self._table = settings.table

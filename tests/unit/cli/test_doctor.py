@@ -29,6 +29,7 @@ def test_the_template_is_read_with_every_role_of_it() -> None:
     assert ("Allow", "sqs:SendMessage", False, ()) in rights["WebhookRole"]
     assert ("Allow", "dynamodb:GetItem", False, ("ForAllValues:StringEquals",)) in rights["WebhookRole"]
     assert any(effect == "Deny" for effect, *_ in rights["TenantRole"])
+    assert ("Allow", "bedrock:InvokeModel", False, ()) in rights["MemoryRole"]
     assert list(compare("r", rights["TenantRole"], rights["TenantRole"])) == []
 
 

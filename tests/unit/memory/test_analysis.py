@@ -17,10 +17,18 @@ from manyclaw.memory.analysis import terms
         ("カフェで会いましょう", "カフェ"),
         ("Crème brûlée", "creme brulee"),
         ("ＡＢＣ１２３", "abc123"),
+        ("أُخْتِي تُرَبِّي النَّحْلَ", "النحل اختي"),
+        ("אֲחוֹתִי", "אחותי"),
+        ("मेरी बहन मधुमक्खियाँ पालती है।", "मधुमक्खियाँ है"),
     ],
 )
 def test_a_word_is_found_in_another_form(said: str, asked: str) -> None:
     assert set(terms(asked)) <= set(terms(said))
+
+
+@pytest.mark.parametrize("word", ["मधुमक्खियाँ", "சகோதரி", "النحل"])
+def test_a_word_of_another_script_is_one_term(word: str) -> None:
+    assert len(terms(word)) == 1
 
 
 @pytest.mark.parametrize("text", ["", "😀😀", "the and of", "…!?", "\x00"])

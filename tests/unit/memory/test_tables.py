@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import lancedb
 import pytest
 
+from manyclaw.errors import Unavailable
 from manyclaw.memory.model import Turn
 from manyclaw.memory.tables import MemoryTable
 from tests.unit.memory.fakes import WordsEmbedder
@@ -72,6 +74,30 @@ def test_another_embedder_makes_the_table_anew_and_is_searched_by_words_until_th
     assert memory.search("tea", 1)[0].turn.said == "green tea"
 
 
+def test_the_table_of_another_embedder_is_read_once(tmp_path: Path) -> None:
+    table(tmp_path, WordsEmbedder("old")).add([turn(1, "bees in Patagonia")])
+    memory = table(tmp_path, WordsEmbedder("new"))
+    assert memory.search_others("bees", 5)
+    assert memory.bytes > 0
+    # Given files that cannot be read any more
+    for data in (tmp_path / "turns_2_old.lance" / "data").iterdir():
+        data.unlink()
+    # Then what was read is still searched
+    assert memory.search_others("Patagonia", 5)[0].turn.id == "1-1"
+
+
+class Silent(WordsEmbedder):
+    def query(self, text: str) -> Any:
+        raise Unavailable("Bedrock is on fire.")
+
+
+def test_words_find_alone_while_nobody_embeds_the_query(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    memory = table(tmp_path, Silent())
+    memory.add([turn(1, "bees in Patagonia"), turn(2, "green tea")])
+    assert memory.search("Patagonia", 1)[0].turn.id == "1-1"
+    assert [each.message for each in caplog.records] == ["MemoryWordsOnly"]
+
+
 def test_a_table_of_unknown_columns_is_no_error(tmp_path: Path) -> None:
     lancedb.connect(tmp_path).create_table("turns_0_ancient", [{"text": "bees"}])
     memory = table(tmp_path)
@@ -80,7 +106,7 @@ def test_a_table_of_unknown_columns_is_no_error(tmp_path: Path) -> None:
     assert memory.search("bees", 5) == []
 
 
-@pytest.mark.parametrize("text", ["😀", "' OR 1=1 --", "%", "x" * 4_000, "", "\\", '"'])
+@pytest.mark.parametrize("text", ["😀", "' OR 1=1 --", "%", "x" * 4_000, "", "\\", '"', "\x00", "नमस्ते"])
 def test_no_text_breaks_a_search(tmp_path: Path, text: str) -> None:
     memory = table(tmp_path)
     memory.add([turn(1, text)])
