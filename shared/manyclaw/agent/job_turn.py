@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
 from manyclaw.agent.envelope import Envelope
-from manyclaw.agent.journal import Journal, TurnRecord
+from manyclaw.agent.journal import Journal, Step, TurnRecord
 from manyclaw.agent.loading import Loaded
+from manyclaw.agent.opened import Opened
 from manyclaw.agent.prompt import Frame, user_content
 from manyclaw.agent.pulse import Pulse
 from manyclaw.agent.runtime import Runtime
-from manyclaw.agent.thinking import Thinking, claim_without_call, tool_context
-from manyclaw.agent.tools import allowed, run_tool
+from manyclaw.agent.skill_tools import names_of, offered
+from manyclaw.agent.thinking import Thinking, tool_context
+from manyclaw.agent.tools import MAX_RESULT_CHARACTERS, tool_names
 from manyclaw.agent.turn import GIVE_UP_AT, Attempt, Turn
+from manyclaw.agent.upkeep_tools import JOB_TOOLS
 from manyclaw.aws import from_item
 from manyclaw.billing import OverLimit, turn_usage
 from manyclaw.errors import BadInput, PermanentError
 from manyclaw.schedules import OWN, Job, load_run
 from manyclaw.sessions import Message, append
-from manyclaw.telegram import Bot, IncomingMessage, split_message
+from manyclaw.telegram import IncomingMessage, split_message
 from manyclaw.tenancy import TenantScope
 
 _LATE_AFTER = 300
@@ -86,6 +89,7 @@ class JobTurn(Turn):
     def __init__(self, runtime: Runtime, attempt: Attempt, pulse: Pulse, facts: dict[str, object], job: Job) -> None:
         super().__init__(runtime, attempt, pulse, facts)
         self._job = job
+        self.asks = job.spec.kind == "prompt"
 
     def _message(self) -> IncomingMessage:
         chat, _, topic = self._envelope.conversation.partition(":")
@@ -113,55 +117,35 @@ class JobTurn(Turn):
             return f"the tenant is {loaded.status or 'not there'}"
         return "" if loaded.pairing else "no bot is paired"
 
-    def _without_model(self, loaded: Loaded, message: IncomingMessage, language: str) -> str:
+    def _without_model(self, opened: Opened) -> str:
         """Nothing is said in a model's place; a model without a price is an error for the ledger."""
-        gateway = loaded.gateway
-        gateway.rates(loaded.overlay.overlay.model_for(gateway), datetime.now(UTC).date())
+        gateway = opened.loaded.gateway
+        gateway.rates(opened.loaded.overlay.overlay.model_for(gateway), datetime.now(UTC).date())
         return ""
 
-    def _answer(
-        self,
-        scope: TenantScope,
-        journal: Journal,
-        record: TurnRecord | None,
-        loaded: Loaded,
-        message: IncomingMessage,
-        bot: Bot,
-    ) -> TurnRecord:
+    def _answer(self, opened: Opened, record: TurnRecord | None) -> TurnRecord:
+        journal = opened.journal
         if record is not None and record.state == "answered":
             return self._hushed(journal, record)
         if record is not None and record.tries >= GIVE_UP_AT:
             return _give_up(journal, record, "given up: the model could not be asked")
         if self._job.spec.kind != "prompt":
-            return self._plain(scope, journal, record, loaded, message)
+            return self._plain(opened, record)
         budget = self._job.spec.budget_run_usd
         if budget is not None:
-            run = load_run(scope, self._job.job, self._envelope.due)
+            run = load_run(opened.scope, self._job.job, self._envelope.due)
             spent = run.cost_usd if run else Decimal(0)
             self.thinking = partial(_Budgeted, budget=budget, spent=spent)
         try:
-            return self._hushed(journal, super()._answer(scope, journal, record, loaded, message, bot))
+            return self._hushed(journal, super()._answer(opened, record))
         except BudgetReached as reached:
-            known = journal.resume()
-            if known is None:
-                known = claim_without_call(scope, journal, loaded.transcript, message)
-            return _give_up(journal, known, reached.message)
+            return _give_up(journal, opened.claimed(journal.resume()), reached.message)
 
-    def _over_limit(
-        self,
-        scope: TenantScope,
-        journal: Journal,
-        record: TurnRecord | None,
-        loaded: Loaded,
-        message: IncomingMessage,
-        over: OverLimit,
-    ) -> TurnRecord:
+    def _over_limit(self, opened: Opened, record: TurnRecord | None, over: OverLimit) -> TurnRecord:
         """A minute's limit is waited for; a day's ends the part, without a word to the chat."""
         if over.quota.endswith("_per_minute"):
             raise over
-        if record is None:
-            record = claim_without_call(scope, journal, loaded.transcript, message)
-        return _give_up(journal, record, f"{OVER_QUOTA} ({over.quota})")
+        return _give_up(opened.journal, opened.claimed(record), f"{OVER_QUOTA} ({over.quota})")
 
     def _hushed(self, journal: Journal, record: TurnRecord) -> TurnRecord:
         """A quiet job's answer is kept in the conversation and not sent."""
@@ -170,37 +154,53 @@ class JobTurn(Turn):
         journal.finish(record, _QUIET)
         return TurnRecord(record.turn, "delivered", record.attempt, record.tries)
 
-    def _plain(
-        self,
-        scope: TenantScope,
-        journal: Journal,
-        record: TurnRecord | None,
-        loaded: Loaded,
-        message: IncomingMessage,
-    ) -> TurnRecord:
+    def _plain(self, opened: Opened, record: TurnRecord | None) -> TurnRecord:
         """A reminder or a tool's result: no model is asked, but the conversation knows of it."""
-        said = self._said(scope, journal, loaded, message)
-        now = datetime.now(UTC)
-        if record is None:
-            record = claim_without_call(scope, journal, loaded.transcript, message)
-        asked = Message("user", user_content(message, loaded.overlay.overlay.time_zone), journal.turn)
+        record = opened.claimed(record)
+        journal, loaded = opened.journal, opened.loaded
+        try:
+            record, said = self._said(opened, record)
+        except BadInput as error:
+            return _give_up(journal, record, f"the tool {self._job.spec.tool} could not be called: {error}")
+        if not said:
+            return journal.finish(journal.commit_answer(record, [], []), _QUIET)
+        asked = Message("user", user_content(opened.message, loaded.overlay.overlay.time_zone), journal.turn)
         reply = Message("assistant", [{"type": "text", "text": said}], journal.turn)
         context = loaded.transcript.context_tokens + len(said) // 2
-        items = append(scope, loaded.transcript, [asked, reply], context, now)
+        items = append(opened.scope, loaded.transcript, [asked, reply], context, datetime.now(UTC))
         return self._hushed(journal, journal.commit_answer(record, split_message(said), items))
 
-    def _said(self, scope: TenantScope, journal: Journal, loaded: Loaded, message: IncomingMessage) -> str:
-        spec = self._job.spec
-        if spec.kind == "tool":
-            use = {"id": "schedule", "name": spec.tool, "input": spec.arguments}
-            context = tool_context(self._runtime, scope, loaded, message, journal.turn)
-            block = run_tool(allowed((spec.tool,)), use, context)
-            if block.get("is_error"):
-                raise BadInput(f"The tool {spec.tool} failed: {block['content']}")
-            return str(block["content"])
+    def _said(self, opened: Opened, record: TurnRecord) -> tuple[TurnRecord, str]:
+        """What is to be sent; empty if there is nothing to say."""
+        if self._job.spec.kind == "tool":
+            return self._tools_result(opened, record)
         due = datetime.fromisoformat(self._envelope.due)
         late = (datetime.now(UTC) - due).total_seconds() > _LATE_AFTER
-        return f"⏰ {spec.prompt}" + (f"\n({due:%Y-%m-%d %H:%M} UTC)" if late else "")
+        return record, f"⏰ {self._job.spec.prompt}" + (f"\n({due:%Y-%m-%d %H:%M} UTC)" if late else "")
+
+    def _tools_result(self, opened: Opened, record: TurnRecord) -> tuple[TurnRecord, str]:
+        """The tool's text, journalled before it is sent: a tool that has answered is not run again.
+
+        Raises
+        ------
+        BadInput
+            The tool is not allowed, is not there, or does not take these arguments: no use to try again.
+        ToolFailed
+            The tool failed; the queue brings the part again, a few times.
+        """
+        if record.steps:
+            return record, str(record.steps[-1].content[0]["content"])
+        spec, loaded = self._job.spec, opened.loaded
+        names = loaded.overlay.overlay.allowed_tools
+        skills = offered(names, loaded.skills, self._runtime, self._attempt.seconds_left)
+        tool = ({each.name: each for each in JOB_TOOLS} | skills).get(spec.tool)
+        if tool is None:
+            known = spec.tool in tool_names() | names_of(loaded.skills)
+            raise BadInput("allowed_tools does not name it." if known else "there is no such tool.")
+        context = replace(tool_context(self._runtime, opened), call=opened.journal.turn)
+        said = tool.run(context, spec.arguments)[:MAX_RESULT_CHARACTERS]
+        block = {"type": "tool_result", "tool_use_id": opened.journal.turn, "content": said}
+        return opened.journal.add_step(record, Step("result", [block]), datetime.now(UTC), []), said
 
 
 def _give_up(journal: Journal, record: TurnRecord, why: str) -> TurnRecord:
