@@ -28,9 +28,9 @@ _When = Annotated[
 ]
 _Zone = Annotated[str | None, typer.Option(help="The IANA time zone of cron and at.")]
 _Chats = Annotated[str | None, typer.Option(help="subscribed, active, or chat numbers with commas.")]
-_Kind = Annotated[str | None, typer.Option(help="prompt, text or tool.")]
-_Tool = Annotated[str | None, typer.Option(help="The tool of a job of kind tool.")]
-_Arguments = Annotated[str | None, typer.Option(help="The tool's arguments as JSON.")]
+_Kind = Annotated[str | None, typer.Option(help="prompt, text or tool; with --tool it is tool.")]
+_Tool = Annotated[str | None, typer.Option(help="Send this tool's result; one of allowed_tools, or memory_tidy.")]
+_Arguments = Annotated[str | None, typer.Option("--args", metavar="JSON", help="What the tool is called with.")]
 _BudgetRun = Annotated[str | None, typer.Option(help="USD a run may cost.")]
 _BudgetDay = Annotated[str | None, typer.Option(help="USD all runs of a UTC day may cost.")]
 _Overlap = Annotated[str | None, typer.Option(help="skip or queue, when the run before is still at work.")]
@@ -39,14 +39,15 @@ _Conversation = Annotated[str | None, typer.Option(help="shared with the chat, o
 
 
 def book_of(ctx: typer.Context, tenant: str) -> JobBook:
-    """A tenant's jobs, with its tools and its time zone. Raises ``NotFound``."""
+    """A tenant's jobs, with the tools that they may call and its time zone. Raises ``NotFound``."""
+    from manyclaw.agent import job_tool_names
     from manyclaw.schedules import JobBook
     from manyclaw.tenancy import load_overlay
 
     operator = session(ctx).operator
     scope = operator.scope(tenant)
-    zone = load_overlay(scope, operator.gateway, operator.tools_of(scope)).overlay.time_zone
-    return JobBook(scope, tools=operator.tools, zone=zone)
+    overlay = load_overlay(scope, operator.gateway, operator.tools_of(scope)).overlay
+    return JobBook(scope, tools=job_tool_names() | set(overlay.allowed_tools), zone=overlay.time_zone)
 
 
 def _values(**given: Any) -> dict[str, Any]:
@@ -54,6 +55,8 @@ def _values(**given: Any) -> dict[str, Any]:
     import json
 
     values = {name: value for name, value in given.items() if value is not None}
+    if "tool" in values:
+        values.setdefault("kind", "tool")
     chats = values.get("chats")
     if chats and chats not in ("subscribed", "active"):
         values["chats"] = [each.strip() for each in chats.split(",") if each.strip()]
@@ -84,12 +87,12 @@ def list_(
 
     Example: manyclaw cron list customer-acme
     """
-    from manyclaw.schedules import page_of_runs
+    from manyclaw.schedules import last_runs
 
     run = session(ctx)
     book = book_of(ctx, tenant)
     jobs, following = book.page(limit, cursor)
-    last = {job.job: next(iter(page_of_runs(book.scope, job.job, 1)[0]), None) for job in jobs if job.stored}
+    last = last_runs(book.scope, [job.job for job in jobs])
 
     def render() -> None:
         rows = []
@@ -135,7 +138,7 @@ def add(
     conversation: _Conversation = None,
     off: Annotated[bool, typer.Option("--off", help="Make it, but do not switch it on.")] = False,
 ) -> None:
-    """Make a job.
+    """Make a job: a question to the agent, or with --tool a tool whose result is sent.
 
     Example: manyclaw cron add customer-acme menu --when "cron(0 9 ? * MON-FRI *)" --prompt "Tell today's menu"
     """
@@ -169,6 +172,8 @@ def edit(
     prompt: _Prompt = None,
     zone: _Zone = None,
     chats: _Chats = None,
+    tool: _Tool = None,
+    arguments: _Arguments = None,
     budget_run: _BudgetRun = None,
     budget_day: _BudgetDay = None,
     overlap: _Overlap = None,
@@ -184,6 +189,8 @@ def edit(
         prompt=prompt,
         zone=zone,
         chats=chats,
+        tool=tool,
+        arguments=arguments,
         budget_run_usd=budget_run,
         budget_day_usd=budget_day,
         overlap=overlap,

@@ -10,7 +10,7 @@ from cli.arguments import YesOption, confirm
 from cli.context import print_table, session
 from cli.cron import app as app
 from cli.cron import book_of
-from manyclaw.errors import BadInput
+from manyclaw.errors import BadInput, Unavailable
 
 
 @app.command()
@@ -51,20 +51,22 @@ def sync(
 
     Example: manyclaw cron sync --dry-run
     """
-    from manyclaw.schedules import Drift, left_over, remove_left_over, sync_tenant
+    from manyclaw.schedules import Reconciled, reconcile, schedules_of, sync_tenant
 
     operator = session(ctx).operator
-    tenants = [tenant] if tenant else [each.tenant for each in operator.registry.all()]
-    found = [each for name in tenants for each in sync_tenant(operator.scope(name), repair=not dry_run)]
-    if not tenant:
-        clients, settings = operator.stage.clients, operator.stage.settings
-        for gone, name in list(left_over(settings, clients, set(tenants))):
-            if not dry_run:
-                remove_left_over(settings, clients, name)
-            found.append(Drift(gone, name.partition(".")[2], "tenant gone", not dry_run))
+    clients, settings = operator.stage.clients, operator.stage.settings
+    if tenant:
+        scope = operator.scope(tenant)
+        names = schedules_of(settings, clients, scope.tenant)
+        found = Reconciled(1, 0, tuple(sync_tenant(scope, names, repair=not dry_run)), ())
+    else:
+        found = reconcile(settings, clients, operator.scopes, operator.registry.all, repair=not dry_run)
 
     def render() -> None:
-        rows = [(each.tenant, each.job, each.kind, "yes" if each.repaired else "no") for each in found]
+        rows = [(each.tenant, each.job, each.kind, "yes" if each.repaired else "no") for each in found.drift]
         print_table(("tenant", "job", "drift", "repaired"), rows, empty="Every schedule is as its job says.")
 
-    session(ctx).show({"tenants": len(tenants), "drift": found}, render)
+    session(ctx).show({"tenants": found.tenants, "drift": found.drift, "failed": found.failed}, render)
+    if found.failed:
+        who = ", ".join(f"{name} ({error})" for name, error in found.failed[:20])
+        raise Unavailable(f"{len(found.failed)} tenants could not be looked at: {who}.", hint="Run it again.")

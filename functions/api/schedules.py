@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from functions.api.runtime import runtime
 from functions.api.schemas import Exact
-from manyclaw.schedules import Job, JobBook, Run, page_of_runs
+from manyclaw.schedules import Job, JobBook, Run, last_runs
 from manyclaw.tenancy import TenantId, TenantScope, load_overlay
 
 
@@ -62,17 +62,27 @@ class QueuedAnswer(BaseModel):
 
 
 def book_of(tenant: TenantId) -> JobBook:
-    """The tenant's jobs, with its tools and its time zone."""
+    """The tenant's jobs, with the tools that they may call and its time zone."""
+    from manyclaw.agent import job_tool_names
+
     here = runtime()
     scope = here.scope(tenant)
-    return JobBook(
-        scope, tools=here.tools, zone=load_overlay(scope, here.gateway_config, here.tools_of(scope)).overlay.time_zone
-    )
+    overlay = load_overlay(scope, here.gateway_config, here.tools_of(scope)).overlay
+    return JobBook(scope, tools=job_tool_names() | set(overlay.allowed_tools), zone=overlay.time_zone)
+
+
+def job_answers(scope: TenantScope, jobs: list[Job]) -> list[JobAnswer]:
+    """Jobs with their last runs, which cost a query each."""
+    last = last_runs(scope, [job.job for job in jobs])
+    return [_job_answer(job, last.get(job.job)) for job in jobs]
 
 
 def job_answer(scope: TenantScope, job: Job) -> JobAnswer:
-    """A job with its last run, which costs a query."""
-    last = page_of_runs(scope, job.job, 1)[0]
+    """A job with its last run."""
+    return job_answers(scope, [job])[0]
+
+
+def _job_answer(job: Job, last: Run | None) -> JobAnswer:
     times = job.next_times(datetime.now(UTC), 1) if job.spec.enabled else []
     return JobAnswer(
         job=job.job,
@@ -80,7 +90,7 @@ def job_answer(scope: TenantScope, job: Job) -> JobAnswer:
         paused=job.paused,
         failures=job.failures,
         next=times[0] if times else None,
-        last_run=run_answer(last[0]) if last else None,
+        last_run=run_answer(last) if last else None,
     )
 
 

@@ -27,8 +27,9 @@ from local.aws import activity
 from local.aws.clock import CLOCK
 
 MIN_INTERVAL_SECONDS = 0.25
-MAX_INTERVAL_SECONDS = 2.0
-_PAUSE_SHARE = 40  # wait 40 times the last pause, so that saving takes at most 2.5 % of the loop's time
+_PAUSE_SHARE = 40  # wait 40 times the last pause, so that saving takes at most 2.5 % of the loop's time …
+MAX_INTERVAL_SECONDS = 2.0  # … but no longer than this, …
+_LEAST_SHARE = 15  # … unless that would take more than 6 %: a state of tens of megabytes is saved less often
 _ATTEMPTS = 20
 _FORMAT = 1
 
@@ -61,6 +62,12 @@ def _freeze(state: Any) -> bytes:
     return buffer.getvalue()
 
 
+def interval(pause: float) -> float:
+    """Seconds from a checkpoint to the next, after one for which the stack stood still for ``pause`` seconds."""
+    wait = min(MAX_INTERVAL_SECONDS, max(MIN_INTERVAL_SECONDS, pause * _PAUSE_SHARE))
+    return max(wait, pause * _LEAST_SHARE)
+
+
 class StateDamaged(Exception):
     """A checkpoint that cannot be read. The stack must not start as if it were empty."""
 
@@ -91,6 +98,7 @@ class Checkpoints:
         self._seldom_at: dict[str, float] = {}
         self._lambda_print = b""
         self._lambda_file = ""
+        self._lambda_written = b""
         self._write_lock = threading.Lock()
         self.stats: dict[str, float] = {
             "taken": 0,
@@ -201,11 +209,12 @@ class Checkpoints:
         with self._write_lock:
             parts = dict(self._parts)
             code = parts.pop("lambda", b"")
-            if code:
+            if code and code is not self._lambda_written:  # its hash takes a fifth of a second: once for each content
                 name = f"code-{hashlib.sha256(code).hexdigest()[:16]}"
                 if name != self._lambda_file:
                     self._replace(name, code)
                     self._lambda_file = name
+                self._lambda_written = code
             whole = {
                 "format": _FORMAT,
                 "lambda_file": self._lambda_file,
@@ -242,10 +251,7 @@ class Checkpoints:
     async def keep(self) -> None:
         """Take and write a checkpoint whenever something changed, until cancelled."""
         while True:
-            wait = min(
-                MAX_INTERVAL_SECONDS, max(MIN_INTERVAL_SECONDS, self.stats["last_pause_ms"] * _PAUSE_SHARE / 1000)
-            )
-            await asyncio.sleep(wait)
+            await asyncio.sleep(interval(self.stats["last_pause_ms"] / 1000))
             if not _deploying() and activity.take():
                 try:
                     self.take()

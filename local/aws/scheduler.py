@@ -28,6 +28,7 @@ TICK_SECONDS = 1.0
 LAST = "ManyclawLastOccurrence"  # in a schedule's record: epoch seconds of the newest occurrence that was fired
 _DEFAULT_MAX_AGE_SECONDS = 86_400
 _CRON_LOOK_BACK_SECONDS = 2 * 86_400  # older occurrences are past any event's maximum age and need no search
+_LOOK_AHEAD_SECONDS = 86_400.0  # each schedule is looked at once a day at the least
 _RATE = re.compile(r"^rate\((\d+)\s+(minute|hour|day)s?\)$")
 _AT = re.compile(r"^at\((.+)\)$")
 _RATE_UNIT_SECONDS = {"minute": 60, "hour": 3600, "day": 86_400}
@@ -66,6 +67,48 @@ def due_occurrence(schedule: dict[str, Any], now: float) -> float | None:
         if occurrence is not None and occurrence < max(begin, changed):
             occurrence = None
     return occurrence if occurrence is not None and last < occurrence <= now else None
+
+
+class Dues:
+    """When each schedule is to be looked at again, so that a pass over thousands of them costs next to nothing.
+
+    A cron schedule cannot be due before the next time that its expression names; it is looked at again then, or when
+    its record has changed. Rates and one-off times are cheap to compute and are not kept.
+    """
+
+    def __init__(self) -> None:
+        self._not_before: dict[Any, tuple[Any, float]] = {}
+
+    def may_be_due(self, key: Any, schedule: dict[str, Any], now: float) -> bool:
+        """Whether the schedule has to be looked at."""
+        known = self._not_before.get(key)
+        return known is None or known[0] != _print(schedule) or now >= known[1]
+
+    def not_before(self, key: Any, schedule: dict[str, Any], moment: float) -> None:
+        """It was looked at and cannot be due before ``moment`` as it is."""
+        self._not_before[key] = (_print(schedule), moment)
+
+    def keep(self, keys: set[Any]) -> None:
+        """Forget all other schedules."""
+        if len(self._not_before) > len(keys):
+            self._not_before = {key: value for key, value in self._not_before.items() if key in keys}
+
+
+def _print(schedule: dict[str, Any]) -> Any:
+    names = ("ScheduleExpression", "ScheduleExpressionTimezone", "LastModificationDate", "StartDate", LAST)
+    return tuple(schedule.get(name) for name in names)
+
+
+def _next_cron(schedule: dict[str, Any], now: float) -> float:
+    """The next time that a cron expression names; a day ahead at the most."""
+    from ministack.services import eventbridge
+
+    zone = zone_of(schedule)
+    fields = eventbridge._parse_cron_fields(str(schedule["ScheduleExpression"]).strip())
+    wall = datetime.fromtimestamp(now, zone).replace(tzinfo=UTC)
+    following = eventbridge._cron_next_fire(fields, wall) if fields is not None else None
+    latest = now + _LOOK_AHEAD_SECONDS
+    return latest if following is None else min(latest, following.replace(tzinfo=zone).timestamp())
 
 
 def _newest_cron(expression: str, zone: tzinfo, after: float, now: float) -> float | None:
@@ -131,6 +174,9 @@ def _fire(schedule: dict[str, Any], occurrence: float, account: str, region: str
     logger.info("fired %s for %s", schedule["Arn"], datetime.fromtimestamp(occurrence, UTC).isoformat())
 
 
+DUES = Dues()
+
+
 def tick() -> None:
     """Fire what is due. The occurrence is noted before the target is called: at most once, as a retry would double
     what a target without deduplication does."""
@@ -138,8 +184,9 @@ def tick() -> None:
     from ministack.services import scheduler
 
     now = CLOCK.time()
+    DUES.keep(set(scheduler._schedules._data))
     for state_key, schedule in list(scheduler._schedules._data.items()):
-        if schedule.get("State") != "ENABLED":
+        if schedule.get("State") != "ENABLED" or not DUES.may_be_due(state_key, schedule, now):
             continue
         end = _epoch(schedule.get("EndDate"))
         if end is not None and now > end:
@@ -151,6 +198,8 @@ def tick() -> None:
         except ValueError:
             continue
         if occurrence is None:
+            if str(schedule["ScheduleExpression"]).startswith("cron("):
+                DUES.not_before(state_key, schedule, _next_cron(schedule, now))
             continue
         account, region, _ = state_key
         set_request_account_id(account)

@@ -201,7 +201,7 @@ OWN_ROLE = {
     "assume_role": "opens a session: the one thing that a function's own role may do about tenants",
     "invoke_model": "embeds a text of a tenant with a model of Bedrock, which keeps nothing",
     "invoke": "asks memory's function, which opens the tenant's session itself, or that of skills, which has no rights",
-    "list_schedules": "the operator's, to find what deleted tenants left over",
+    "list_schedules": "the operator's and the night's, to find what deleted tenants left over",
     "send_message": "hands a finished turn to memory.fifo; the operator's and the api's, to run a job at once",
     "send_message_batch": "the agent's, to turn a due job into a message for each chat",
     "change_message_visibility": "the queue's message, which is nobody's data but the function's work",

@@ -3,87 +3,27 @@
 from __future__ import annotations
 
 import json
-import secrets
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from manyclaw.schedules import (
     JobBook,
-    Run,
     due_text,
-    follow,
     load_job,
-    load_run,
     open_reminders,
     page_of_runs,
     parts_of,
-    remove_schedule,
     run_now,
-    set_reminder,
-    sync_tenant,
 )
-from manyclaw.schedules.timetable import due_body, due_group, found_schedule
+from manyclaw.schedules.timetable import found_schedule
+from tests.integration.jobs import at_rest, closed, daily, deliver, got, met, now
 from tests.integration.test_api import api, token
-from tests.integration.world import Customer, Person, World
+from tests.integration.world import Person, World
 
 pytestmark = pytest.mark.integration
 
 REMINDERS = "allowed_tools: [reminder_set, reminder_list, reminder_cancel]\n"
-FAR = "cron(0 3 1 1 ? *)"
-
-
-def _met(world: World, *names: str, config: str = "") -> tuple[Any, ...]:
-    """A customer, and people who have spoken to its bot: Telegram lets a bot write to nobody else."""
-    acme, people = world.customer(f"greeting: Welcome.\n{config}"), [Person.new(name) for name in names]
-    for person in people:
-        world.ask(acme, person, "/start")
-    return acme, *people
-
-
-def _got(world: World, of: Customer, person: Person) -> list[str]:
-    """What the bot has written to a person since its greeting."""
-    return world.answers(of, person.id)[1:]
-
-
-def _job(of: Customer, *chats: Person, **values: Any) -> JobBook:
-    """The tenant's jobs, with one called ``daily`` for these people."""
-    book = JobBook(of.scope)
-    book.add("daily", {"prompt": "tell the news", "when": FAR, "chats": [str(each.id) for each in chats], **values})
-    return book
-
-
-def _deliver(world: World, of: Customer, due: datetime, times: int = 1, job: str = "daily") -> str:
-    """Put a due time on the queue as the Scheduler does; each delivery past the queue's own deduplication."""
-    found = load_job(of.scope, job)
-    assert found is not None
-    for _ in range(times):
-        world.operator.stage.clients.sqs.send_message(
-            QueueUrl=world.operator.stage.settings.inbound_queue_url,
-            MessageBody=due_body(of.id, found, due_text(due)),
-            MessageGroupId=due_group(of.id, job),
-            MessageDeduplicationId=secrets.token_hex(8),
-        )
-    return due_text(due)
-
-
-def _closed(world: World, of: Customer, due: str, job: str = "daily") -> Run:
-    def run() -> Run | None:
-        found = load_run(of.scope, job, due)
-        return found if found and found.outcome != "running" else None
-
-    closed: Run = world.until(f"the run of {due} to be closed", run)
-    return closed
-
-
-def _quiet(world: World) -> None:
-    world.until("the agents to be done", lambda: not world.agents())
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(microsecond=0)
 
 
 # ---------------------------------------------------------------------------------------------- reminders
@@ -99,7 +39,7 @@ def test_a_reminder_is_set_by_talking_and_comes_once(world: World) -> None:
     # Then it comes, is in the ledger, and is gone with its schedule
     world.until("the reminder", lambda: "⏰ call Ann" in world.answers(acme, ann.id))
     world.until("it to be gone", lambda: load_job(acme.scope, reminder.job) is None)
-    _quiet(world)
+    at_rest(world)
     assert world.answers(acme, ann.id).count("⏰ call Ann") == 1
     assert found_schedule(acme.scope, reminder.job) is None
     (run,), _ = page_of_runs(acme.scope, reminder.job)
@@ -126,7 +66,7 @@ def test_a_tool_that_runs_twice_sets_one_reminder(world: World) -> None:
 
 def test_the_time_zone_is_asked_once_and_kept(world: World) -> None:
     acme, ann = world.customer(REMINDERS), Person.new()
-    year = _now().year + 1
+    year = now().year + 1
     first = f'use tool reminder_set {{"text": "tea", "at": "{year}-07-01T09:00"}}'
     assert "time zone is not known" in world.ask(acme, ann, first)
     zoned = f'use tool reminder_set {{"text": "tea", "at": "{year}-07-01T09:00", "zone": "Europe/Berlin"}}'
@@ -145,46 +85,46 @@ def test_the_time_zone_is_asked_once_and_kept(world: World) -> None:
 # ---------------------------------------------------------------------------------------------- jobs
 def test_the_scheduler_fires_a_job_in_its_zone_once(world: World) -> None:
     # Given a job for a time of day in Tokyo, two minutes from the stack's now
-    acme, ann = _met(world, "Ann")
+    acme, ann = met(world, "Ann")
     stack_now = datetime.fromtimestamp(world.aws("GET", "clock")["now"], UTC)
     due = (stack_now + timedelta(minutes=2)).replace(second=0, microsecond=0)
     tokyo = due + timedelta(hours=9)
     when = f"cron({tokyo.minute} {tokyo.hour} {tokyo.day} {tokyo.month} ? {tokyo.year})"
-    _job(acme, ann, when=when, zone="Asia/Tokyo", late_minutes=1440)
+    daily(acme, ann, when=when, zone="Asia/Tokyo", late_minutes=1440)
     # When the time comes
     world.pass_time(125)
     # Then it is run once, by the tenant's model, and the ledger equals the bill
-    run = _closed(world, acme, due_text(due))
+    run = closed(world, acme, due_text(due))
     (row,) = world.ledger(acme)
     assert (run.outcome, run.calls, run.cost_usd, row.source) == ("done", 1, row.cost_usd, "schedule")
-    assert len(_got(world, acme, ann)) == 1
+    assert len(got(world, acme, ann)) == 1
     assert parts_of(acme.scope, "daily", run.due)[0].message_ids != ()
     world.check_books(acme)
 
 
 def test_a_due_time_that_is_delivered_three_times_is_run_once(world: World) -> None:
-    acme, ann, bob = _met(world, "Ann", "Bob")
-    _job(acme, ann, bob)
-    due = _deliver(world, acme, _now(), times=3)
-    run = _closed(world, acme, due)
-    _deliver(world, acme, datetime.fromisoformat(due), times=2)
-    _quiet(world)
+    acme, ann, bob = met(world, "Ann", "Bob")
+    daily(acme, ann, bob)
+    due = deliver(world, acme, now(), times=3)
+    run = closed(world, acme, due)
+    deliver(world, acme, datetime.fromisoformat(due), times=2)
+    at_rest(world)
     assert (run.outcome, run.parts, run.calls) == ("done", 2, 2)
-    assert [len(_got(world, acme, each)) for each in (ann, bob)] == [1, 1]
+    assert [len(got(world, acme, each)) for each in (ann, bob)] == [1, 1]
     world.check_books(acme)
 
 
 def test_killed_during_the_models_call(world: World) -> None:
-    acme, ann = _met(world, "Ann")
-    _job(acme, ann)
+    acme, ann = met(world, "Ann")
+    daily(acme, ann)
     world.model("POST", "faults", {"times": 1, "hold": True})
-    due = _deliver(world, acme, _now())
+    due = deliver(world, acme, now())
     world.until("the model to be asked", lambda: world.model_calls(acme))
     assert world.kill_agents() >= 1
     world.pass_time(25)
     world.model("POST", "release")
-    assert _closed(world, acme, due).outcome == "done"
-    assert len(_got(world, acme, ann)) == 1
+    assert closed(world, acme, due).outcome == "done"
+    assert len(got(world, acme, ann)) == 1
     world.check_books(acme, unsettled=1)
 
 
@@ -192,45 +132,45 @@ def test_killed_during_the_models_call(world: World) -> None:
 @pytest.mark.parametrize("after", [False, True])
 def test_killed_at_each_write_of_a_run(world: World, match: str, after: bool) -> None:
     # Given a run whose process dies before or after the claim, the answer, or the ledger's line
-    acme, ann = _met(world, "Ann")
-    _job(acme, ann)
+    acme, ann = met(world, "Ann")
+    daily(acme, ann)
     action = "PutItem" if match == "RUN#daily" else "TransactWriteItems"
     world.aws("POST", "hold", {"service": "dynamodb", "action": action, "match": match, "after": after})
-    due = _deliver(world, acme, _now())
+    due = deliver(world, acme, now())
     world.until("the request to be held", lambda: world.aws("GET", "held")["held"] > 0)
     assert world.kill_agents() >= 1
     world.pass_time(25)
     world.aws("POST", "release", {"drop": True})
     # Then it is run once all the same
-    run = _closed(world, acme, due)
+    run = closed(world, acme, due)
     assert (run.outcome, run.parts) == ("done", 1)
-    assert len(_got(world, acme, ann)) == 1
+    assert len(got(world, acme, ann)) == 1
 
 
 def test_what_is_not_run_says_why(world: World) -> None:
-    acme, ann = _met(world, "Ann")
-    book = _job(acme, ann, late_minutes=5)
-    late = _closed(world, acme, _deliver(world, acme, _now() - timedelta(minutes=30)))
+    acme, ann = met(world, "Ann")
+    book = daily(acme, ann, late_minutes=5)
+    late = closed(world, acme, deliver(world, acme, now() - timedelta(minutes=30)))
     assert (late.outcome, late.reason) == ("skipped", "it was 30 minutes late; 5 are allowed")
     world.operator.registry.suspend(acme.id)
-    suspended = _closed(world, acme, _deliver(world, acme, _now() - timedelta(seconds=60)))
+    suspended = closed(world, acme, deliver(world, acme, now() - timedelta(seconds=60)))
     assert (suspended.outcome, suspended.reason) == ("skipped", "the tenant is suspended")
     world.operator.registry.resume(acme.id)
     book.disable("daily")
-    off = _closed(world, acme, _deliver(world, acme, _now() - timedelta(seconds=30)))
+    off = closed(world, acme, deliver(world, acme, now() - timedelta(seconds=30)))
     assert off.reason == "the job is switched off"
     book.remove("daily")
     run_now(world.operator.stage.clients, world.operator.stage.settings, acme.id, "daily")
     world.until("the ledger's line", lambda: "no such job" in str(page_of_runs(acme.scope, "daily")))
-    assert _got(world, acme, ann) == []
+    assert got(world, acme, ann) == []
     assert world.model_calls(acme) == []
 
 
 def test_a_day_that_is_paid_out_runs_no_more(world: World) -> None:
-    acme, ann = _met(world, "Ann")
-    _job(acme, ann, budget_day_usd="0.000001", budget_run_usd="0.5")
-    assert _closed(world, acme, _deliver(world, acme, _now())).outcome == "done"
-    second = _closed(world, acme, _deliver(world, acme, _now() + timedelta(seconds=2)))
+    acme, ann = met(world, "Ann")
+    daily(acme, ann, budget_day_usd="0.000001", budget_run_usd="0.5")
+    assert closed(world, acme, deliver(world, acme, now())).outcome == "done"
+    second = closed(world, acme, deliver(world, acme, now() + timedelta(seconds=2)))
     assert "budget" in second.reason
     assert len(world.model_calls(acme)) == 1
 
@@ -240,16 +180,16 @@ def test_a_chat_that_blocked_the_bot_pauses_the_job_and_its_owner_hears_once(wor
     ann, owner = Person.new(), Person.new("Olga")
     acme = world.customer(f"owners: [{owner.id}]\n")
     world.ask(acme, owner, "hello")
-    book = _job(acme, ann, kind="text", prompt="news", pause_after=2)
+    book = daily(acme, ann, kind="text", prompt="news", pause_after=2)
     world.telegram("POST", "block", {"bot": acme.username, "chat_id": ann.id})
     # When it fails twice
-    first = _closed(world, acme, _deliver(world, acme, _now(), times=2))
-    second = _closed(world, acme, _deliver(world, acme, _now() + timedelta(seconds=1), times=2))
+    first = closed(world, acme, deliver(world, acme, now(), times=2))
+    second = closed(world, acme, deliver(world, acme, now() + timedelta(seconds=1), times=2))
     # Then the ledger says why, the job is off, its schedule gone, and the owner has heard of it once
     assert [first.outcome, second.outcome] == ["failed", "failed"]
     assert "blocked" in second.reason
     world.until("the notice", lambda: len(world.answers(acme, owner.id)) == 2)
-    _quiet(world)
+    at_rest(world)
     job = book.get("daily")
     assert (job.spec.enabled, job.notice_due, found_schedule(acme.scope, "daily")) == (False, False, None)
     assert "2 runs in a row failed" in world.answers(acme, owner.id)[1]
@@ -267,53 +207,11 @@ def test_the_digest_is_switched_on_in_the_chat_and_run_now(world: World) -> None
     assert (job.spec.enabled, job.spec.zone) == (True, "Europe/Berlin")
     asked = len(world.model_calls(acme))
     due = run_now(world.operator.stage.clients, world.operator.stage.settings, acme.id, "friday-digest")
-    assert _closed(world, acme, due, "friday-digest").outcome == "done"
+    assert closed(world, acme, due, "friday-digest").outcome == "done"
     assert len(world.answers(acme, ann.id)) == 3
     assert len(world.answers(acme, bob.id)) == 2
     (digest,) = world.model_calls(acme)[asked:]
     assert "we meet on Monday" in json.dumps(digest["request"]["messages"])
-
-
-# ---------------------------------------------------------------------------------------------- walls and drift
-def test_a_session_reaches_its_own_schedules_only(world: World) -> None:
-    acme, globex = world.customer(), world.customer()
-    _job(acme, Person.new())
-    _job(globex, Person.new())
-    client = acme.scope.clients.get("scheduler")
-    group = acme.scope.schedule_group
-    assert client.get_schedule(Name=f"{acme.id}.daily", GroupName=group)["State"] == "ENABLED"
-    for call in (client.get_schedule, client.delete_schedule):
-        with pytest.raises(ClientError, match="AccessDenied"):
-            call(Name=f"{globex.id}.daily", GroupName=group)
-    longer = f"{acme.id}-b.daily"
-    with pytest.raises(ClientError, match="AccessDenied"):
-        client.get_schedule(Name=longer, GroupName=group)
-
-
-def test_drift_is_found_and_repaired(world: World) -> None:
-    acme = world.customer()
-    book = _job(acme, Person.new())
-    book.add("weekly", {"prompt": "x", "when": "rate(7 days)", "chats": ["5"]})
-    book.add("off", {"prompt": "x", "when": "rate(7 days)", "chats": ["5"], "enabled": False})
-    remove_schedule(acme.scope, "daily")
-    weekly = book.get("weekly")
-    follow(acme.scope, weekly.__class__(**{**weekly.__dict__, "version": 9}))
-    off = book.get("off")
-    spec = off.spec.model_copy(update={"enabled": True})
-    follow(acme.scope, off.__class__(**{**off.__dict__, "spec": spec}))
-    kinds = {each.job: each.kind for each in sync_tenant(acme.scope)}
-    assert kinds == {"daily": "missing", "weekly": "differs", "off": "left over"}
-    assert list(sync_tenant(acme.scope)) == []
-
-
-def test_a_deleted_tenants_schedule_removes_itself(world: World) -> None:
-    # Given a reminder whose tenant is half deleted when it fires
-    acme, ann = world.customer(), Person.new()
-    made = set_reminder(acme.scope, str(ann.id), str(ann.id), "call", "x", minutes=10)
-    world.operator.registry.mark_deleting(world.operator.registry.get(acme.id).tenant)
-    _deliver(world, acme, _now(), job=made.job)
-    world.until("its schedule to go", lambda: found_schedule(acme.scope, made.job) is None)
-    assert page_of_runs(acme.scope, made.job)[0] == []
 
 
 # ---------------------------------------------------------------------------------------------- API and dashboard
@@ -328,7 +226,7 @@ def test_the_api_switches_a_preset_on_and_runs_it(world: World) -> None:
     assert found_schedule(acme.scope, "friday-digest") is not None
     queued = ask(f"{path}/friday-digest/runs", "POST")
     assert queued.status == 202, queued.data
-    run = _closed(world, acme, json.loads(queued.data)["due"], "friday-digest")
+    run = closed(world, acme, json.loads(queued.data)["due"], "friday-digest")
     (told,) = ask.json(f"{path}/friday-digest/runs")["runs"]
     assert (told["outcome"], told["cost"], told["calls"]) == ("done", format(run.cost_usd, "f"), 1)
     assert len(world.answers(acme, ann.id)) == 2
@@ -366,7 +264,7 @@ def test_the_dashboards_switch(world: World) -> None:
     assert [press("on"), press("run")] == [303, 303]
     # Then it is read in the chat, and the page shows the run
     world.until("the digest", lambda: len(world.answers(acme, ann.id)) == 2)
-    _quiet(world)
+    at_rest(world)
     page = world.http.request("GET", page_path, headers={"Cookie": cookie}).data.decode()
     assert "Switch off" in page
     assert '<td class="last">done' in page

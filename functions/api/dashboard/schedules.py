@@ -9,7 +9,7 @@ from functions.api.dashboard.pages import render
 from functions.api.dashboard.router import Form, Who, go, to_sign_in
 from functions.api.problems import no_such_tenant
 from functions.api.runtime import runtime
-from functions.api.schedules import book_of, job_answer
+from functions.api.schedules import book_of, job_answers
 from functions.api.security import tenant_row
 from manyclaw.access import Scope
 from manyclaw.audit import record
@@ -42,7 +42,7 @@ def schedules_page(request: Request, tenant: str, who: Who, cursor: str = "") ->
     row = _tenant(who, tenant)
     book = book_of(row.tenant)
     jobs, following = book.page(50, job_id(cursor) if cursor else "")
-    lines = [job_answer(book.scope, each) for each in jobs]
+    lines = job_answers(book.scope, jobs)
     return render(request, "schedules.html", who, tenant=row, jobs=lines, following=following)
 
 

@@ -8,7 +8,16 @@ from fastapi import APIRouter, Body, Depends, Path, Query, Response
 
 from functions.api.responses import PROBLEMS, problems
 from functions.api.runtime import runtime
-from functions.api.schedules import JobAnswer, JobsAnswer, QueuedAnswer, RunsAnswer, book_of, job_answer, run_answer
+from functions.api.schedules import (
+    JobAnswer,
+    JobsAnswer,
+    QueuedAnswer,
+    RunsAnswer,
+    book_of,
+    job_answer,
+    job_answers,
+    run_answer,
+)
 from functions.api.security import with_scope
 from manyclaw.access import Scope
 from manyclaw.audit import record
@@ -30,7 +39,7 @@ def list_jobs(
     """Jobs and presets by name, with when each is due next and what became of its last run."""
     book = book_of(tenant)
     jobs, following = book.page(limit, job_id(cursor) if cursor else "")
-    return JobsAnswer(jobs=[job_answer(book.scope, each) for each in jobs], next_cursor=following or None)
+    return JobsAnswer(jobs=job_answers(book.scope, jobs), next_cursor=following or None)
 
 
 @router.get("/{job}", summary="A job")

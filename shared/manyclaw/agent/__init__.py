@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from manyclaw.agent.tools import tool_names as tool_names
     from manyclaw.agent.turn import Attempt as Attempt
     from manyclaw.agent.turn import run_turn as run_turn
+    from manyclaw.agent.upkeep_tools import job_tool_names as job_tool_names
 else:
     __getattr__ = lazy(
         __name__,
@@ -20,6 +21,7 @@ else:
             "Attempt": "turn",
             "Envelope": "envelope",
             "Pulse": "pulse",
+            "job_tool_names": "upkeep_tools",
             "known_tools": "skill_tools",
             "read_envelope": "envelope",
             "run_scheduled": "scheduled",

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
 from manyclaw.agent.envelope import Envelope
-from manyclaw.agent.journal import Journal, TurnRecord
+from manyclaw.agent.journal import Journal, Step, TurnRecord
 from manyclaw.agent.limits import over_limit_entry
 from manyclaw.agent.loading import Loaded
+from manyclaw.agent.opened import Opened
 from manyclaw.agent.prompt import Frame, user_content
 from manyclaw.agent.pulse import Pulse
 from manyclaw.agent.runtime import Runtime
-from manyclaw.agent.thinking import Thinking, claim_without_call, tool_context
-from manyclaw.agent.tool_audit import called, left_open
-from manyclaw.agent.tools import allowed, run_tool
+from manyclaw.agent.skill_tools import names_of, offered
+from manyclaw.agent.thinking import Thinking, tool_context
+from manyclaw.agent.tool_audit import left_open
+from manyclaw.agent.tools import MAX_RESULT_CHARACTERS, tool_names
 from manyclaw.agent.turn import GIVE_UP_AT, Attempt, Turn
-from manyclaw.audit import Actor, record
+from manyclaw.agent.upkeep_tools import JOB_TOOLS
+from manyclaw.audit import Actor, tool_call
+from manyclaw.audit import record as record_entry
 from manyclaw.aws import from_item
 from manyclaw.billing import OverLimit, tell_once, turn_usage
 from manyclaw.errors import BadInput, PermanentError
 from manyclaw.schedules import OWN, Job, load_run
 from manyclaw.sessions import Message, append
-from manyclaw.telegram import Bot, IncomingMessage, split_message
+from manyclaw.skills import ToolFailed
+from manyclaw.telegram import IncomingMessage, split_message
 from manyclaw.tenancy import TenantScope
 
 _LATE_AFTER = 300
@@ -89,6 +94,7 @@ class JobTurn(Turn):
     def __init__(self, runtime: Runtime, attempt: Attempt, pulse: Pulse, facts: dict[str, object], job: Job) -> None:
         super().__init__(runtime, attempt, pulse, facts)
         self._job = job
+        self.asks = job.spec.kind == "prompt"
 
     def _message(self) -> IncomingMessage:
         chat, _, topic = self._envelope.conversation.partition(":")
@@ -119,58 +125,39 @@ class JobTurn(Turn):
             return f"the tenant is {loaded.status or 'not there'}"
         return "" if loaded.pairing else "no bot is paired"
 
-    def _without_model(self, loaded: Loaded, message: IncomingMessage, language: str) -> str:
+    def _without_model(self, opened: Opened) -> str:
         """Nothing is said in a model's place; a model without a price is an error for the ledger."""
-        gateway = loaded.gateway
-        gateway.rates(loaded.overlay.overlay.model_for(gateway), datetime.now(UTC).date())
+        gateway = opened.loaded.gateway
+        gateway.rates(opened.loaded.overlay.overlay.model_for(gateway), datetime.now(UTC).date())
         return ""
 
-    def _answer(
-        self,
-        scope: TenantScope,
-        journal: Journal,
-        record: TurnRecord | None,
-        loaded: Loaded,
-        message: IncomingMessage,
-        bot: Bot,
-    ) -> TurnRecord:
+    def _answer(self, opened: Opened, record: TurnRecord | None) -> TurnRecord:
+        journal = opened.journal
         if record is not None and record.state == "answered":
             return self._hushed(journal, record)
         if record is not None and record.tries >= GIVE_UP_AT:
-            return _give_up(journal, record, "given up: the model could not be asked", left_open(scope, record))
+            return _give_up(journal, record, "given up: the model could not be asked", left_open(opened.scope, record))
         if self._job.spec.kind != "prompt":
-            return self._plain(scope, journal, record, loaded, message)
+            return self._plain(opened, record)
         budget = self._job.spec.budget_run_usd
         if budget is not None:
-            run = load_run(scope, self._job.job, self._envelope.due)
+            run = load_run(opened.scope, self._job.job, self._envelope.due)
             spent = run.cost_usd if run else Decimal(0)
             self.thinking = partial(_Budgeted, budget=budget, spent=spent)
         try:
-            return self._hushed(journal, super()._answer(scope, journal, record, loaded, message, bot))
+            return self._hushed(journal, super()._answer(opened, record))
         except BudgetReached as reached:
-            known = journal.resume()
-            if known is None:
-                known = claim_without_call(scope, journal, loaded.transcript, message)
-            return _give_up(journal, known, reached.message)
+            return _give_up(journal, opened.claimed(journal.resume()), reached.message)
 
-    def _over_limit(
-        self,
-        scope: TenantScope,
-        journal: Journal,
-        record: TurnRecord | None,
-        loaded: Loaded,
-        message: IncomingMessage,
-        over: OverLimit,
-    ) -> TurnRecord:
+    def _over_limit(self, opened: Opened, record: TurnRecord | None, over: OverLimit) -> TurnRecord:
         """A minute's limit is waited for; a day's ends the part, without a word to the chat."""
         if over.quota.endswith("_per_minute"):
             raise over
-        if record is None:
-            record = claim_without_call(scope, journal, loaded.transcript, message)
         told: list[dict[str, Any]] = []
-        if f"job:{self._job.job}" not in over.told:
-            told = [tell_once(scope, over, f"job:{self._job.job}"), over_limit_entry(scope, journal.turn, over)]
-        return _give_up(journal, record, f"{OVER_QUOTA} ({over.quota})", told)
+        whom = f"job:{self._job.job}"
+        if whom not in over.told:
+            told = [tell_once(opened.scope, over, whom), over_limit_entry(opened.scope, opened.journal.turn, over)]
+        return _give_up(opened.journal, opened.claimed(record), f"{OVER_QUOTA} ({over.quota})", told)
 
     def _hushed(self, journal: Journal, record: TurnRecord) -> TurnRecord:
         """A quiet job's answer is kept in the conversation and not sent."""
@@ -179,42 +166,65 @@ class JobTurn(Turn):
         journal.finish(record, _QUIET)
         return TurnRecord(record.turn, "delivered", record.attempt, record.tries)
 
-    def _plain(
-        self,
-        scope: TenantScope,
-        journal: Journal,
-        record: TurnRecord | None,
-        loaded: Loaded,
-        message: IncomingMessage,
-    ) -> TurnRecord:
+    def _plain(self, opened: Opened, record: TurnRecord | None) -> TurnRecord:
         """A reminder or a tool's result: no model is asked, but the conversation knows of it."""
-        said, told = self._said(scope, journal, loaded, message)
-        now = datetime.now(UTC)
-        if record is None:
-            record = claim_without_call(scope, journal, loaded.transcript, message)
-        asked = Message("user", user_content(message, loaded.overlay.overlay.time_zone), journal.turn)
+        record = opened.claimed(record)
+        journal, loaded = opened.journal, opened.loaded
+        try:
+            record, said = self._said(opened, record)
+        except BadInput as error:
+            why = f"the tool {self._job.spec.tool} could not be called: {error}"
+            return _give_up(journal, record, why, [self._called(opened, "refused")])
+        if not said:
+            return journal.finish(journal.commit_answer(record, [], []), _QUIET)
+        asked = Message("user", user_content(opened.message, loaded.overlay.overlay.time_zone), journal.turn)
         reply = Message("assistant", [{"type": "text", "text": said}], journal.turn)
         context = loaded.transcript.context_tokens + len(said) // 2
-        items = append(scope, loaded.transcript, [asked, reply], context, now)
-        return self._hushed(journal, journal.commit_answer(record, split_message(said), [*items, *told]))
+        items = append(opened.scope, loaded.transcript, [asked, reply], context, datetime.now(UTC))
+        return self._hushed(journal, journal.commit_answer(record, split_message(said), items))
 
-    def _said(
-        self, scope: TenantScope, journal: Journal, loaded: Loaded, message: IncomingMessage
-    ) -> tuple[str, list[dict[str, Any]]]:
-        """The text, and what goes into the transaction that commits it."""
-        spec = self._job.spec
-        if spec.kind == "tool":
-            use = {"id": "schedule", "name": spec.tool, "input": spec.arguments}
-            context = tool_context(self._runtime, scope, loaded, message, journal.turn)
-            tools = allowed((spec.tool,))
-            block = run_tool(tools, use, context)
-            if block.get("is_error"):
-                record(scope.audit, "tool.call", on=f"tool:{spec.tool}", outcome="failed", turn=journal.turn)
-                raise BadInput(f"The tool {spec.tool} failed: {block['content']}")
-            return str(block["content"]), [called(scope, journal.turn, use, block, tools)]
+    def _said(self, opened: Opened, record: TurnRecord) -> tuple[TurnRecord, str]:
+        """What is to be sent; empty if there is nothing to say."""
+        if self._job.spec.kind == "tool":
+            return self._tools_result(opened, record)
         due = datetime.fromisoformat(self._envelope.due)
         late = (datetime.now(UTC) - due).total_seconds() > _LATE_AFTER
-        return f"⏰ {spec.prompt}" + (f"\n({due:%Y-%m-%d %H:%M} UTC)" if late else ""), []
+        return record, f"⏰ {self._job.spec.prompt}" + (f"\n({due:%Y-%m-%d %H:%M} UTC)" if late else "")
+
+    def _tools_result(self, opened: Opened, record: TurnRecord) -> tuple[TurnRecord, str]:
+        """The tool's text, journalled before it is sent: a tool that has answered is not run again.
+
+        Raises
+        ------
+        BadInput
+            The tool is not allowed, is not there, or does not take these arguments: no use to try again.
+        ToolFailed
+            The tool failed; the queue brings the part again, a few times.
+        """
+        if record.steps:
+            return record, str(record.steps[-1].content[0]["content"])
+        spec, loaded = self._job.spec, opened.loaded
+        names = loaded.overlay.overlay.allowed_tools
+        skills = offered(names, loaded.skills, self._runtime, self._attempt.seconds_left)
+        tool = ({each.name: each for each in JOB_TOOLS} | skills).get(spec.tool)
+        if tool is None:
+            known = spec.tool in tool_names() | names_of(loaded.skills)
+            raise BadInput("allowed_tools does not name it." if known else "there is no such tool.")
+        context = replace(tool_context(self._runtime, opened), call=opened.journal.turn)
+        try:
+            said = tool.run(context, spec.arguments)[:MAX_RESULT_CHARACTERS]
+        except ToolFailed:
+            record_entry(
+                opened.scope.audit, "tool.call", on=f"tool:{spec.tool}", outcome="failed", turn=opened.journal.turn
+            )
+            raise
+        block = {"type": "tool_result", "tool_use_id": opened.journal.turn, "content": said}
+        told = [self._called(opened, "ok")]
+        return opened.journal.add_step(record, Step("result", [block]), datetime.now(UTC), told), said
+
+    def _called(self, opened: Opened, outcome: str) -> dict[str, Any]:
+        """For the audit log: the job's own call of its tool."""
+        return tool_call(opened.scope.audit, opened.journal.turn, "schedule", self._job.spec.tool, outcome)
 
 
 def _give_up(journal: Journal, record: TurnRecord, why: str, told: list[dict[str, Any]] | None = None) -> TurnRecord:

@@ -7,28 +7,21 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from manyclaw.agent.journal import Journal, TurnRecord
+from manyclaw.agent.journal import TurnRecord
 from manyclaw.agent.loading import Loaded
+from manyclaw.agent.opened import Opened
 from manyclaw.agent.texts import text
-from manyclaw.agent.thinking import claim_without_call
 from manyclaw.audit import entry
 from manyclaw.billing import Gate, OverLimit, claim_warning, tell_once
 from manyclaw.errors import ManyclawError
 from manyclaw.logs import fields
-from manyclaw.telegram import Bot, IncomingMessage
+from manyclaw.telegram import Bot
 from manyclaw.tenancy import TenantScope
 
 log = logging.getLogger(__name__)
 
 
-def answer_over_limit(
-    scope: TenantScope,
-    journal: Journal,
-    record: TurnRecord | None,
-    loaded: Loaded,
-    message: IncomingMessage,
-    over: OverLimit,
-) -> TurnRecord:
+def answer_over_limit(opened: Opened, record: TurnRecord | None, over: OverLimit) -> TurnRecord:
     """Close the turn whose call was not made: with a notice for the first in the window, in silence after that.
 
     Whoever meets a limit of its own is told by name, everybody else by chat, so a full group is told once.
@@ -44,12 +37,13 @@ def answer_over_limit(
     """
     if record is not None and record.steps and over.quota.endswith("_per_minute"):
         raise over
-    if record is None:
-        record = claim_without_call(scope, journal, loaded.transcript, message)
+    record = opened.claimed(record)
+    journal, message = opened.journal, opened.message
     whom = message.user if over.quota.startswith("user_") else message.conversation
     if whom not in over.told:
-        told = over_limit_entry(scope, journal.turn, over)
-        return journal.commit_answer(record, [_notice(loaded, over)], [tell_once(scope, over, whom), told])
+        told = over_limit_entry(opened.scope, journal.turn, over)
+        tell = tell_once(opened.scope, over, whom)
+        return journal.commit_answer(record, [_notice(opened.loaded, over)], [tell, told])
     return journal.finish(journal.commit_answer(record, [], []), f"over {over.quota}, told before")
 
 

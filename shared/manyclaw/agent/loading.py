@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 from manyclaw.agent.remembering import Recalling, recalling
 from manyclaw.agent.runtime import Runtime
 from manyclaw.agent.skill_tools import names_of
 from manyclaw.agent.tools import tool_names
-from manyclaw.aws import from_item
+from manyclaw.aws import get_rows
 from manyclaw.billing import Gate, Limits, Window, Windows, total_key, user_key
 from manyclaw.memory import MemoryRow, memory_key, memory_row, subject_of
 from manyclaw.sessions import Transcript, load_transcript
@@ -37,15 +37,16 @@ class Loaded:
     skills: tuple[Installed, ...] = ()
 
 
-def load(runtime: Runtime, scope: TenantScope, message: IncomingMessage) -> Loaded:
+def load(runtime: Runtime, scope: TenantScope, message: IncomingMessage, *, asks: bool = True) -> Loaded:
     """Four requests at once: tenant, pairing, counters and facts; transcript; overlay (S3: mostly 304); memory.
 
-    The last is only begun here: who needs it waits for it.
+    The last is only begun here: who needs it waits for it. ``asks`` is false for a turn that asks no model.
     """
     pool: ThreadPoolExecutor = runtime.pool
     whose = subject_of(message.chat_id, private=message.is_private)
-    recalled = recalling(runtime, scope, whose, message)
-    pool.submit(_import_sdk)
+    recalled = recalling(runtime, scope, whose, message) if asks else Recalling(None, scope.tenant)
+    if asks:
+        pool.submit(_import_sdk)
     transcript = pool.submit(load_transcript, scope, message.conversation)
     today, user = datetime.now(UTC).date(), message.user
     remembered = memory_key(scope, whose)
@@ -76,13 +77,7 @@ def load(runtime: Runtime, scope: TenantScope, message: IncomingMessage) -> Load
 
 def _tenant_rows(scope: TenantScope, more: Iterable[Key]) -> dict[str, dict[str, Any]]:
     keys = [key.wire() for key in (*map(scope.key, ("META", "PAIRING#telegram", SKILLS_ROW)), *more)]
-    wanted: Any = {scope.table: {"Keys": keys, "ConsistentRead": True}}
-    items: list[dict[str, Any]] = []
-    while wanted:
-        answer = scope.clients.dynamodb.batch_get_item(RequestItems=wanted)
-        items += [from_item(cast("dict[str, Any]", item)) for item in answer["Responses"].get(scope.table, [])]
-        wanted = answer.get("UnprocessedKeys")
-    return {item["sk"]: item for item in items}
+    return {row["sk"]: row for row in get_rows(scope.clients.dynamodb, scope.table, keys)}
 
 
 def _import_sdk() -> None:

@@ -19,7 +19,7 @@ from manyclaw.agent.texts import text
 from manyclaw.agent.turn import Attempt, Outcome, attempted
 from manyclaw.audit import Actor, acting
 from manyclaw.billing import TurnUsage, turn_usage
-from manyclaw.errors import ManyclawError, RetryableError
+from manyclaw.errors import ManyclawError, RetryableError, Superseded
 from manyclaw.logs import fields
 from manyclaw.schedules import (
     FAILED,
@@ -29,17 +29,18 @@ from manyclaw.schedules import (
     Job,
     Part,
     Run,
+    Standing,
     abandon_run,
     chats_of,
     claim_run,
     clear_notice,
     delete_job,
+    finish_only_part,
     finish_part,
     follow,
     is_dead,
-    load_job,
-    load_part,
     load_run,
+    load_standing,
     page_of_runs,
     pause_if_failing,
     preset,
@@ -53,7 +54,7 @@ from manyclaw.schedules import (
     why_not,
 )
 from manyclaw.telegram import load_pairing
-from manyclaw.tenancy import TenantScope, load_gateway_config, load_overlay, serving_status
+from manyclaw.tenancy import TenantScope, load_gateway_config, load_overlay
 
 log = logging.getLogger(__name__)
 
@@ -76,34 +77,34 @@ def run_scheduled(runtime: Runtime, attempt: Attempt, pulse: Pulse) -> Outcome:
 # ---------------------------------------------------------------------------------------------- a due time
 def _fire(runtime: Runtime, due: Envelope) -> Outcome:
     scope = runtime.scopes.open(due.tenant)
-    status = serving_status(scope)
-    if status in (None, "deleting"):
+    found = load_standing(scope, due.job, due.due)
+    if found.is_gone:
         removed = remove_schedule(scope, due.job)
         log.warning("schedule of a tenant that is gone", extra=fields(tenant=due.tenant, job=due.job, removed=removed))
         return Outcome("ignored: the tenant is not there")
-    run = load_run(scope, due.job, due.due)
+    run = found.run
     if run is not None and run.outcome != RUNNING:
         return Outcome("duplicate")
-    job = load_job(scope, due.job) or (preset(due.job) if due.by_hand else None)
+    job = found.job or (preset(due.job) if due.by_hand else None)
     if job is None and run is None:
         remove_schedule(scope, due.job)
         skip_run(scope, due.job, due.due, "there is no such job; its schedule is removed", by_hand=due.by_hand)
         return Outcome("skipped: no such job")
     if run is None:
         assert job is not None
-        reason = _begin(scope, job, due, status or "")
+        chats, reason = _begin(scope, job, due, found)
         if reason:
             return Outcome(f"skipped: {reason}")
-        run = load_run(scope, due.job, due.due)
-    chats = run.chats if run else ()
+    else:
+        chats = run.chats
     send_parts(runtime.clients, runtime.settings, due.tenant, due.job, due.due, chats)
     if job is not None and not job.is_reminder and not due.by_hand:
         _end_one_off(scope, job)
     return Outcome("fired", facts={"chats": len(chats)})
 
 
-def _begin(scope: TenantScope, job: Job, due: Envelope, status: str) -> str:
-    """Claim the run, or write down why there is none; gives that reason."""
+def _begin(scope: TenantScope, job: Job, due: Envelope, found: Standing) -> tuple[tuple[str, ...], str]:
+    """Claim the run, or write down why there is none; gives its chats, and that reason."""
     now = datetime.now(UTC)
     if due.version != job.version and not due.by_hand:
         follow(scope, job)
@@ -111,22 +112,25 @@ def _begin(scope: TenantScope, job: Job, due: Envelope, status: str) -> str:
     reason = why_not(
         job,
         Due(job.job, datetime.fromisoformat(due.due), due.version, due.by_hand),
-        status=status,
+        status=found.status or "",
         now=now,
         before=before,
         spent=spent_today(scope, job.job) if job.spec.budget_day_usd else Decimal(0),
-        paired=load_pairing(scope) is not None,
+        paired=found.paired,
     )
     chats = () if reason else chats_of(scope, job)
     if not reason and not chats:
         reason = "there is no chat that wants it"
     if not reason:
-        claim_run(scope, job.job, due.due, chats[:MOST_CHATS], by_hand=due.by_hand)
-        return ""
+        chats = chats[:MOST_CHATS]
+        if not claim_run(scope, job.job, due.due, chats, by_hand=due.by_hand):
+            before_us = load_run(scope, job.job, due.due)
+            chats = before_us.chats if before_us else ()
+        return chats, ""
     skip_run(scope, job.job, due.due, reason, by_hand=due.by_hand)
     if not due.by_hand and due.version == job.version:
         _end_one_off(scope, job)
-    return reason
+    return (), reason
 
 
 def _before(scope: TenantScope, job: Job, due: Envelope, now: datetime) -> Run | None:
@@ -154,23 +158,37 @@ def _end_one_off(scope: TenantScope, job: Job) -> None:
 def _run_part(runtime: Runtime, attempt: Attempt, pulse: Pulse, facts: dict[str, object]) -> Outcome:
     envelope = attempt.envelope
     scope = runtime.scopes.open(envelope.tenant)
-    if serving_status(scope) in (None, "deleting"):
+    found = load_standing(scope, envelope.job, envelope.due, envelope.conversation)
+    if found.is_gone:
         return Outcome("ignored: the tenant is not there")
-    job = load_job(scope, envelope.job) or preset(envelope.job)
-    outcome = Outcome("duplicate")
-    if not load_part(scope, envelope.job, envelope.due, envelope.conversation):
+    job, run, outcome = found.job or preset(envelope.job), None, Outcome("duplicate")
+    if not found.finished:
         part: Part | None = Part(envelope.conversation, skipped="the job was removed")
         if job is not None:
             turn = JobTurn(runtime, attempt, pulse, facts, job)
-            outcome = attempted(attempt, facts, turn.run)
-            part = _part(scope, attempt, job, outcome)
+            outcome = attempted(attempt, facts, lambda: _alone(turn, facts))
+            part = None if facts.get("superseded") else _part(scope, attempt, job, outcome)
         if part is None:
             return outcome
-        finish_part(scope, envelope.job, envelope.due, part)
+        if found.run is not None and job is not None and found.run.chats == (envelope.conversation,):
+            run = finish_only_part(scope, found.run, part, job.failures)
+        if run is None:
+            finish_part(scope, envelope.job, envelope.due, part)
         outcome.retry_in = None
         facts["part"] = part.error or part.skipped or "done"
-    _after(runtime, scope, envelope, job)
+    run = run or settle_run(scope, envelope.job, envelope.due)
+    if run is not None and job is not None:
+        _after(runtime, scope, job, run)
     return outcome
+
+
+def _alone(turn: JobTurn, facts: dict[str, object]) -> Outcome:
+    """The turn's outcome; a part that another attempt has taken over is not this one's to write off."""
+    try:
+        return turn.run()
+    except Superseded:
+        facts["superseded"] = True
+        raise
 
 
 def _part(scope: TenantScope, attempt: Attempt, job: Job, outcome: Outcome) -> Part | None:
@@ -201,11 +219,8 @@ def _chat_is_gone(note: str) -> bool:
     return any(sign in note.lower() for sign in ("blocked by the user", "chat not found", "kicked", "deactivated"))
 
 
-def _after(runtime: Runtime, scope: TenantScope, envelope: Envelope, job: Job | None) -> None:
-    """Close the run when this was its last part. Safe to repeat."""
-    run = settle_run(scope, envelope.job, envelope.due)
-    if run is None or job is None:
-        return
+def _after(runtime: Runtime, scope: TenantScope, job: Job, run: Run) -> None:
+    """What follows when a run is closed. Safe to repeat."""
     if job.is_reminder:
         _end_one_off(scope, job)
     if run.outcome == FAILED:

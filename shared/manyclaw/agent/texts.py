@@ -21,6 +21,14 @@ _TEXTS: Final = {
         "ru": "Извините, не получилось ответить. Попробуйте ещё раз позже.",
         "zh": "抱歉，我无法回答。请稍后再试。",
     },
+    "memory_tidied": {
+        "en": "I have put my notes on this chat in order; {facts} are left. These said the same as another:",
+        "de": "Ich habe meine Notizen zu diesem Chat geordnet; {facts} bleiben. Diese sagten dasselbe wie eine andere:",
+        "es": "He ordenado mis notas de este chat; quedan {facts}. Estas repetían otra:",
+        "fr": "J’ai mis de l’ordre dans mes notes sur cette conversation ; il en reste {facts}. Notes répétées :",
+        "ru": "Я навёл порядок в заметках об этом чате; осталось: {facts}. Эти повторяли другую:",
+        "zh": "我整理了关于此聊天的笔记，现有 {facts} 条。以下几条与其他笔记重复：",
+    },
     "declined": {
         "en": "I cannot help with that.",
         "de": "Dabei kann ich nicht helfen.",

@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from manyclaw.agent.journal import Journal, Step, TurnRecord
-from manyclaw.agent.loading import Loaded
+from manyclaw.agent.journal import Step, TurnRecord
 from manyclaw.agent.model import (
     LAST_SECONDS,
     Answer,
@@ -21,6 +20,7 @@ from manyclaw.agent.model import (
     ask,
     text_of,
 )
+from manyclaw.agent.opened import Opened
 from manyclaw.agent.prompt import Frame, fit, frame, longest_prompt, request, user_content
 from manyclaw.agent.remembering import RECENT_MESSAGES, remembered
 from manyclaw.agent.runtime import Runtime
@@ -36,9 +36,8 @@ from manyclaw.errors import Misconfigured, Unavailable
 from manyclaw.logs import fields
 from manyclaw.mcp import connected, is_about_mcp, mcp_uses, toolsets
 from manyclaw.memory import recall
-from manyclaw.sessions import Message, Transcript, append, index_row
-from manyclaw.telegram import IncomingMessage, split_message
-from manyclaw.tenancy import TenantScope
+from manyclaw.sessions import Message, append
+from manyclaw.telegram import split_message
 
 log = logging.getLogger(__name__)
 
@@ -67,24 +66,22 @@ class Thinking:
     def __init__(
         self,
         runtime: Runtime,
-        scope: TenantScope,
-        journal: Journal,
-        loaded: Loaded,
-        message: IncomingMessage,
+        opened: Opened,
         seconds_left: Callable[[], float],
         facts: dict[str, object],
     ) -> None:
         self._runtime = runtime
-        self._scope = scope
-        self._journal = journal
-        self._loaded = loaded
-        self._message = message
+        self._opened = opened
+        self._scope = opened.scope
+        self._journal = opened.journal
+        self._loaded = opened.loaded
+        self._message = opened.message
         self._seconds_left = seconds_left
         self._facts = facts
-        self._spending = Spending(scope, loaded, seconds_left)
+        self._spending = Spending(opened.scope, opened.loaded, seconds_left)
         self._record: TurnRecord | None = None
-        self._transcript = loaded.transcript
-        self._language = loaded.overlay.overlay.language_for(loaded.gateway)
+        self._transcript = opened.loaded.transcript
+        self._language = opened.language
         self._volatile = ""
 
     def run(self, record: TurnRecord | None, username: str) -> TurnRecord:
@@ -193,7 +190,7 @@ class Thinking:
             return
         uses = [block for block in steps[-1 - results].content if block["type"] == "tool_use"]
         for use in uses[results:]:
-            context = tool_context(self._runtime, self._scope, self._loaded, self._message, self._journal.turn)
+            context = tool_context(self._runtime, self._opened)
             block = run_tool(stable.tools, use, context)
             told = called(self._scope, self._journal.turn, use, block, stable.tools)
             self._record = self._journal.add_step(self._mine(), Step("result", [block]), datetime.now(UTC), [told])
@@ -246,7 +243,7 @@ class Thinking:
 
         def write(items: list[dict[str, Any]]) -> None:
             if self._record is None:
-                first = first_words(self._scope, self._journal, self._transcript, self._message, call.began_at)
+                first = self._opened.first_words(self._transcript, call.began_at)
                 self._record = self._journal.claim(call.began_at, [*first, *items], calls=1)
             else:
                 self._record = self._journal.begin_call(self._record, *items)
@@ -285,30 +282,10 @@ def _server_failed(stable: Frame, error: Exception) -> bool:
     return bool(stable.servers) and is_about_mcp(str(error))
 
 
-def tool_context(
-    runtime: Runtime, scope: TenantScope, loaded: Loaded, message: IncomingMessage, turn: str
-) -> ToolContext:
+def tool_context(runtime: Runtime, opened: Opened) -> ToolContext:
     """What the tools of a turn may know."""
+    scope, loaded, message = opened.scope, opened.loaded, opened.message
     whose, zone = loaded.memory.subject, loaded.overlay.overlay.time_zone
     search = partial(recall, runtime.clients, runtime.settings, scope.tenant, whose, seconds=TOOL_SECONDS)
-    return ToolContext(scope, message.conversation, datetime.now(UTC), whose, zone, search, message, turn)
-
-
-def first_words(
-    scope: TenantScope, journal: Journal, transcript: Transcript, message: IncomingMessage, now: datetime
-) -> list[dict[str, Any]]:
-    """What a claim writes besides while a conversation has no transcript: its row in the tenant's list.
-
-    It comes before any word of the conversation is stored, so that a deletion finds everything.
-    """
-    if transcript.next_seq:
-        return []
-    return [journal.tenant_stays(), index_row(scope, transcript.conversation, message.chat_type, now)]
-
-
-def claim_without_call(
-    scope: TenantScope, journal: Journal, transcript: Transcript, message: IncomingMessage
-) -> TurnRecord:
-    """Claim a turn that is closed without asking the model."""
-    now = datetime.now(UTC)
-    return journal.claim(now, first_words(scope, journal, transcript, message, now), calls=0)
+    now, turn = datetime.now(UTC), opened.journal.turn
+    return ToolContext(scope, message.conversation, now, whose, zone, search, message, turn, language=opened.language)

@@ -18,7 +18,7 @@ class ToolContext:
 
     ``recall`` searches the memory of ``subject``: query and number in, passages out. ``message`` is what the turn
     answers; ``turn`` and ``call`` (the tool_use's id) name the call: a tool that runs a second time after a crash has
-    the same two.
+    the same two. ``language`` is the one in which the product speaks in this chat.
     """
 
     scope: TenantScope
@@ -30,6 +30,7 @@ class ToolContext:
     message: IncomingMessage | None = None
     turn: str = ""
     call: str = ""
+    language: str = "en"
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,12 @@ from manyclaw.agent.forgetting import forget_reply
 from manyclaw.agent.journal import Journal, TurnRecord
 from manyclaw.agent.limits import answer_over_limit, warn_owners
 from manyclaw.agent.loading import Loaded, load
+from manyclaw.agent.opened import Opened
 from manyclaw.agent.pulse import Pulse
 from manyclaw.agent.remembering import handing_over
 from manyclaw.agent.runtime import Runtime
 from manyclaw.agent.texts import text
-from manyclaw.agent.thinking import Thinking, claim_without_call
+from manyclaw.agent.thinking import Thinking
 from manyclaw.agent.tool_audit import left_open
 from manyclaw.audit import Actor, acting
 from manyclaw.aws import TransactionRefused, error_code, is_aws_error
@@ -30,7 +31,6 @@ from manyclaw.billing import OverLimit
 from manyclaw.errors import ManyclawError, Misconfigured, RetryableError
 from manyclaw.logs import fields
 from manyclaw.telegram import Bot, IncomingMessage, read_message, split_message
-from manyclaw.tenancy import TenantScope
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +91,8 @@ class Turn:
     """An attempt at one turn. What schedules begin is a turn too, with a message of their own."""
 
     thinking: Callable[..., Thinking] = Thinking
+    asks = True
+    """Whether a model may be asked; if not, neither memory nor the model's SDK is got ready."""
 
     def __init__(self, runtime: Runtime, attempt: Attempt, pulse: Pulse, facts: dict[str, object]) -> None:
         self._runtime = runtime
@@ -113,18 +115,19 @@ class Turn:
         record = journal.resume() if self._attempt.receives > 1 else None
         if record is not None and record.state in CLOSED:
             return _closed(record)
-        loaded = load(self._runtime, scope, message)
+        loaded = load(self._runtime, scope, message, asks=self.asks)
         ignored = self._ignored(loaded, message)
         if ignored or loaded.pairing is None:
             return Outcome(f"ignored: {ignored}")
         bot = self._runtime.bot(scope, loaded.pairing)
+        opened = Opened(scope, journal, loaded, message, bot)
         try:
-            record = self._answer(scope, journal, record, loaded, message, bot)
+            record = self._answer(opened, record)
         except TransactionRefused:
             known = self._known(journal)
             if known.state in CLOSED:
                 return _closed(known)
-            record = self._answer(scope, journal, known, loaded, message, bot)
+            record = self._answer(opened, known)
         self._pulse.stop_typing()
         self._report_config(loaded, bot)
         handed = handing_over(self._runtime, scope, journal.turn, record, message)
@@ -165,73 +168,43 @@ class Turn:
             return "not spoken to"
         return ""
 
-    def _answer(
-        self,
-        scope: TenantScope,
-        journal: Journal,
-        record: TurnRecord | None,
-        loaded: Loaded,
-        message: IncomingMessage,
-        bot: Bot,
-    ) -> TurnRecord:
+    def _answer(self, opened: Opened, record: TurnRecord | None) -> TurnRecord:
         """The turn with its answer committed, however it came about."""
         if record is not None:
             self._facts["tries"] = record.tries
             if record.state == "answered":
                 return record
-        language = loaded.overlay.overlay.language_for(loaded.gateway)
-        said = forget_reply(scope, message, language) or self._without_model(loaded, message, language)
+        journal, message = opened.journal, opened.message
+        said = forget_reply(opened.scope, message, opened.language) or self._without_model(opened)
         if said:
-            return self._commit_plain(scope, journal, record, loaded, message, said)
+            return journal.commit_answer(opened.claimed(record), split_message(said), [])
         if record is not None and record.tries >= GIVE_UP_AT:
-            log.error("turn given up", extra=fields(tenant=scope.tenant, turn=journal.turn))
-            apology = split_message(text("failed", language))
-            return journal.commit_answer(record, apology, left_open(scope, record), gave_up=True)
-        assert loaded.pairing is not None
-        self._pulse.type_in(bot, message.chat_id, message.thread_id)
-        thinking = self.thinking(
-            self._runtime, scope, journal, loaded, message, self._attempt.seconds_left, self._facts
-        )
+            log.error("turn given up", extra=fields(tenant=opened.scope.tenant, turn=journal.turn))
+            apology = split_message(text("failed", opened.language))
+            return journal.commit_answer(record, apology, left_open(opened.scope, record), gave_up=True)
+        assert opened.loaded.pairing is not None
+        self._pulse.type_in(opened.bot, message.chat_id, message.thread_id)
+        thinking = self.thinking(self._runtime, opened, self._attempt.seconds_left, self._facts)
         try:
-            return thinking.run(record, loaded.pairing.username)
+            return thinking.run(record, opened.loaded.pairing.username)
         except OverLimit as over:
             self._over = over
             self._facts["over"] = over.quota
-            return self._over_limit(scope, journal, thinking.record, loaded, message, over)
+            return self._over_limit(opened, thinking.record, over)
 
-    def _over_limit(
-        self,
-        scope: TenantScope,
-        journal: Journal,
-        record: TurnRecord | None,
-        loaded: Loaded,
-        message: IncomingMessage,
-        over: OverLimit,
-    ) -> TurnRecord:
-        return answer_over_limit(scope, journal, record, loaded, message, over)
+    def _over_limit(self, opened: Opened, record: TurnRecord | None, over: OverLimit) -> TurnRecord:
+        return answer_over_limit(opened, record, over)
 
-    def _commit_plain(
-        self,
-        scope: TenantScope,
-        journal: Journal,
-        record: TurnRecord | None,
-        loaded: Loaded,
-        message: IncomingMessage,
-        said: str,
-    ) -> TurnRecord:
-        if record is None:
-            record = claim_without_call(scope, journal, loaded.transcript, message)
-        return journal.commit_answer(record, split_message(said), [])
-
-    def _without_model(self, loaded: Loaded, message: IncomingMessage, language: str) -> str:
+    def _without_model(self, opened: Opened) -> str:
         """An answer for which no model is needed, or an empty string."""
-        overlay, gateway = loaded.overlay.overlay, loaded.gateway
-        if loaded.status == "suspended":
+        message, language = opened.message, opened.language
+        overlay, gateway = opened.loaded.overlay.overlay, opened.loaded.gateway
+        if opened.loaded.status == "suspended":
             return text("paused", language)
         if message.command() == "start" and overlay.greeting:
             return overlay.greeting
         if message.command() == "digest":
-            return answer_digest(self._runtime.scopes.open(self._envelope.tenant), overlay, message, language)
+            return answer_digest(opened.scope, overlay, message, language)
         if not message.text.strip():
             return text("text_only", language)
         try:

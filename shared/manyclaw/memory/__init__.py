@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from manyclaw.memory.subjects import memory_key as memory_key
     from manyclaw.memory.subjects import memory_row as memory_row
     from manyclaw.memory.subjects import save_fact as save_fact
+    from manyclaw.memory.tidying import tidy_facts as tidy_facts
     from manyclaw.memory.upkeep import stored_bytes as stored_bytes
     from manyclaw.memory.upkeep import subjects_in_transcripts as subjects_in_transcripts
 else:
@@ -55,5 +56,6 @@ else:
             "subject": "model",
             "subject_of": "model",
             "subjects_in_transcripts": "upkeep",
+            "tidy_facts": "tidying",
         },
     )

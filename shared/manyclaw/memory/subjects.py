@@ -129,13 +129,14 @@ def save_fact(scope: TenantScope, whose: Subject, text: str, day: str, replaces:
         else:
             facts.append(Fact(fact, day))
         try:
-            return _write_facts(scope, row, facts)
+            return write_facts(scope, row, facts)
         except Outdated:
             continue
     raise Conflict("Others keep changing these facts.", hint="Try again.")
 
 
-def _write_facts(scope: TenantScope, row: MemoryRow, facts: list[Fact]) -> MemoryRow:
+def write_facts(scope: TenantScope, row: MemoryRow, facts: list[Fact]) -> MemoryRow:
+    """Put ``facts`` in the place of ``row``'s. Raises ``Outdated`` if they are no longer in force."""
     listed = [{"text": fact.text, "day": fact.day} for fact in facts]
     old = [{"text": fact.text, "day": fact.day} for fact in row.facts]
     same = "facts = :old" if old else "(attribute_not_exists(facts) OR facts = :old)"

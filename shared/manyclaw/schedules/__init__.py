@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from manyclaw.schedules.deciding import Due as Due
     from manyclaw.schedules.deciding import is_dead as is_dead
     from manyclaw.schedules.deciding import why_not as why_not
+    from manyclaw.schedules.finishing import abandon_run as abandon_run
+    from manyclaw.schedules.finishing import finish_only_part as finish_only_part
+    from manyclaw.schedules.finishing import finish_part as finish_part
+    from manyclaw.schedules.finishing import settle_run as settle_run
     from manyclaw.schedules.model import Job as Job
     from manyclaw.schedules.model import JobSpec as JobSpec
     from manyclaw.schedules.model import check_spec as check_spec
@@ -23,6 +27,9 @@ if TYPE_CHECKING:
     from manyclaw.schedules.pausing import switch_off as switch_off
     from manyclaw.schedules.presets import PRESETS as PRESETS
     from manyclaw.schedules.presets import preset as preset
+    from manyclaw.schedules.reconciling import Reconciled as Reconciled
+    from manyclaw.schedules.reconciling import reconcile as reconcile
+    from manyclaw.schedules.reconciling import schedules_of as schedules_of
     from manyclaw.schedules.reminders import Reminder as Reminder
     from manyclaw.schedules.reminders import cancel_reminder as cancel_reminder
     from manyclaw.schedules.reminders import keep_zone as keep_zone
@@ -33,25 +40,22 @@ if TYPE_CHECKING:
     from manyclaw.schedules.runs import RUNNING as RUNNING
     from manyclaw.schedules.runs import Part as Part
     from manyclaw.schedules.runs import Run as Run
-    from manyclaw.schedules.runs import abandon_run as abandon_run
     from manyclaw.schedules.runs import claim_run as claim_run
     from manyclaw.schedules.runs import due_text as due_text
-    from manyclaw.schedules.runs import finish_part as finish_part
-    from manyclaw.schedules.runs import load_part as load_part
+    from manyclaw.schedules.runs import last_runs as last_runs
     from manyclaw.schedules.runs import load_run as load_run
     from manyclaw.schedules.runs import page_of_runs as page_of_runs
     from manyclaw.schedules.runs import parts_of as parts_of
-    from manyclaw.schedules.runs import settle_run as settle_run
     from manyclaw.schedules.runs import skip_run as skip_run
     from manyclaw.schedules.runs import spent_today as spent_today
     from manyclaw.schedules.sending import run_now as run_now
     from manyclaw.schedules.sending import send_parts as send_parts
+    from manyclaw.schedules.standing import Standing as Standing
+    from manyclaw.schedules.standing import load_standing as load_standing
     from manyclaw.schedules.store import delete_job as delete_job
     from manyclaw.schedules.store import load_job as load_job
     from manyclaw.schedules.sync import Drift as Drift
     from manyclaw.schedules.sync import erase_schedules as erase_schedules
-    from manyclaw.schedules.sync import left_over as left_over
-    from manyclaw.schedules.sync import remove_left_over as remove_left_over
     from manyclaw.schedules.sync import sync_tenant as sync_tenant
     from manyclaw.schedules.timetable import follow as follow
     from manyclaw.schedules.timetable import remove_schedule as remove_schedule
@@ -70,16 +74,19 @@ else:
             **dict.fromkeys(
                 ("Reminder", "cancel_reminder", "keep_zone", "open_reminders", "set_reminder", "user_zone"), "reminders"
             ),
+            **dict.fromkeys(("abandon_run", "finish_only_part", "finish_part", "settle_run"), "finishing"),
             **dict.fromkeys(
                 (
-                    *("FAILED", "RUNNING", "Part", "Run", "abandon_run", "claim_run", "due_text", "finish_part"),
-                    *("load_part", "load_run", "page_of_runs", "parts_of", "settle_run", "skip_run", "spent_today"),
+                    *("FAILED", "RUNNING", "Part", "Run", "claim_run", "due_text"),
+                    *("last_runs", "load_run", "page_of_runs", "parts_of", "skip_run", "spent_today"),
                 ),
                 "runs",
             ),
+            **dict.fromkeys(("Reconciled", "reconcile", "schedules_of"), "reconciling"),
             **dict.fromkeys(("run_now", "send_parts"), "sending"),
+            **dict.fromkeys(("Standing", "load_standing"), "standing"),
             **dict.fromkeys(("delete_job", "load_job"), "store"),
-            **dict.fromkeys(("Drift", "erase_schedules", "left_over", "remove_left_over", "sync_tenant"), "sync"),
+            **dict.fromkeys(("Drift", "erase_schedules", "sync_tenant"), "sync"),
             **dict.fromkeys(("follow", "remove_schedule"), "timetable"),
             **dict.fromkeys(("When", "parse_when"), "when"),
         },

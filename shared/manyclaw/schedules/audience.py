@@ -7,10 +7,10 @@ does not.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 from manyclaw.audit import entry
-from manyclaw.aws import from_item, pages, to_item, transact
+from manyclaw.aws import from_item, get_rows, pages, to_item, transact
 from manyclaw.schedules.model import Job
 from manyclaw.tenancy import TenantScope, utc_now
 
@@ -54,20 +54,9 @@ def _active(scope: TenantScope) -> set[str]:
     active: set[str] = set()
     for start in range(0, len(chats), _A_BATCH):
         keys = [scope.part(f"CHAT#{each}", "MSG#HEAD").wire() for each in chats[start:][:_A_BATCH]]
-        active |= {
-            row["pk"].partition("#CHAT#")[2] for row in _batch(scope, keys) if str(row.get("updated_at", "")) >= since
-        }
+        heads = get_rows(scope.clients.dynamodb, scope.table, keys, "pk, updated_at")
+        active |= {row["pk"].partition("#CHAT#")[2] for row in heads if str(row.get("updated_at", "")) >= since}
     return active
-
-
-def _batch(scope: TenantScope, keys: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    wanted: Any = {scope.table: {"Keys": keys, "ProjectionExpression": "pk, updated_at"}}
-    rows: list[dict[str, Any]] = []
-    while wanted:
-        answer = scope.clients.dynamodb.batch_get_item(RequestItems=wanted)
-        rows += [from_item(cast("dict[str, Any]", item)) for item in answer["Responses"].get(scope.table, [])]
-        wanted = answer.get("UnprocessedKeys")
-    return rows
 
 
 def _rows(scope: TenantScope, prefix: str, attributes: str) -> list[dict[str, Any]]:

@@ -51,7 +51,11 @@ class JobSpec(BaseModel):
 
     kind: Literal["prompt", "text", "tool"] = Field(default="prompt", description="What is done when it is due.")
     prompt: str = Field(default="", max_length=20_000, description="What the agent is asked, or the text that is sent.")
-    tool: str = Field(default="", max_length=64, description="The tool whose result is sent, for kind tool.")
+    tool: str = Field(
+        default="",
+        max_length=64,
+        description="The tool whose result is sent, for kind tool. One of allowed_tools, or memory_tidy.",
+    )
     arguments: dict[str, Any] = Field(default_factory=dict, description="The tool's arguments.")
     when: str = Field(description="cron(…), rate(…) or at(…).")
     zone: str = Field(default="UTC", description="The IANA time zone of cron and at.")
@@ -95,7 +99,7 @@ def check_spec(values: dict[str, Any], now: datetime, tools: frozenset[str] | No
     Raises
     ------
     BadInput
-        An unknown key, a value of the wrong kind, a time rule that makes no sense, a tool that there is not.
+        An unknown key, a value of the wrong kind, a time rule that makes no sense, a tool that the tenant may not call.
     """
     try:
         spec = JobSpec.model_validate(values)
@@ -104,8 +108,9 @@ def check_spec(values: dict[str, Any], now: datetime, tools: frozenset[str] | No
         where = ".".join(str(part) for part in first["loc"][:1])
         message = str(first["msg"]).removeprefix("Value error, ")
         raise BadInput(f"The job is not valid: {where + ': ' if where else ''}{message}.") from None
-    if spec.tool and tools is not None and spec.tool not in tools:
-        raise BadInput(f"There is no tool {spec.tool!r}.", hint=f"Tools: {', '.join(sorted(tools)) or 'none'}.")
+    if spec.kind == "tool" and spec.enabled and tools is not None and spec.tool not in tools:
+        hint = f"Its allowed_tools name those that it may; jobs may call: {', '.join(sorted(tools)) or 'none'}."
+        raise BadInput(f"The tenant may not call a tool {spec.tool!r}.", hint=hint)
     past = not spec.enabled
     return spec.model_copy(update={"when": spec.checked_when(now, past=past).expression})
 

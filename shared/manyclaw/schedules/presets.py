@@ -27,15 +27,11 @@ _BRIEF = JobSpec(
     enabled=False,
 )
 _TIDY = JobSpec(
-    prompt=(
-        "Look through what you know of this conversation and put it in order: one line a lasting fact, nothing twice, "
-        "nothing that was taken back."
-    ),
-    when="cron(30 3 ? * SUN *)",
+    kind="tool",
+    tool="memory_tidy",
+    when="cron(0 11 ? * SUN *)",
     chats="active",
     enabled=False,
-    conversation="own",
-    quiet=True,
 )
 
 PRESETS = {"daily-brief": _BRIEF, "friday-digest": _FRIDAY, "memory-tidy": _TIDY}

@@ -8,19 +8,20 @@ of them holds a word that was said; they expire after half a year and go with th
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from manyclaw.aws import TransactionRefused, conditionally, from_item, to_item, transact
+from manyclaw.aws import conditionally, from_item, to_item
 from manyclaw.billing import TurnUsage
-from manyclaw.schedules.store import job_key
 from manyclaw.tenancy import Key, TenantScope, utc_now
 
 PART = "RUNS"
 KEEP = timedelta(days=180)
+_AT_ONCE = 8
 
 DONE, FAILED, SKIPPED, RUNNING = "done", "failed", "skipped", "running"
 
@@ -68,16 +69,25 @@ def due_text(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _key(scope: TenantScope, kind: str, job: str, rest: str) -> Key:
+def run_key(scope: TenantScope, job: str, due: str) -> Key:
+    """Where a due time's run is claimed."""
+    return ledger_key(scope, "RUN", job, due)
+
+
+def part_key(scope: TenantScope, job: str, due: str, conversation: str) -> Key:
+    """Where a run's end in a chat is written."""
+    return ledger_key(scope, "PART", job, f"{due}#{conversation}")
+
+
+def ledger_key(scope: TenantScope, kind: str, job: str, rest: str) -> Key:
+    """A row of the run ledger; ``kind`` is RUN, PART or SPENT."""
     return scope.part(PART, f"{kind}#{job}#{rest}")
 
 
 def load_run(scope: TenantScope, job: str, due: str) -> Run | None:
     """One run, read consistently."""
-    answer = scope.clients.dynamodb.get_item(
-        TableName=scope.table, Key=_key(scope, "RUN", job, due).wire(), ConsistentRead=True
-    )
-    return _run(from_item(dict(answer["Item"]))) if "Item" in answer else None
+    row = ledger_row(scope, run_key(scope, job, due))
+    return run_of(row) if row else None
 
 
 def claim_run(scope: TenantScope, job: str, due: str, chats: tuple[str, ...], *, by_hand: bool = False) -> bool:
@@ -93,11 +103,11 @@ def skip_run(scope: TenantScope, job: str, due: str, reason: str, *, by_hand: bo
 
 def _insert(scope: TenantScope, job: str, due: str, values: dict[str, Any]) -> bool:
     row = {
-        **_key(scope, "RUN", job, due).__dict__,
+        **run_key(scope, job, due).__dict__,
         "job": job,
         "due": due,
         "started_at": utc_now(),
-        "expires_at": _expiry(),
+        "expires_at": expiry(),
         **values,
     }
     return (
@@ -111,126 +121,14 @@ def _insert(scope: TenantScope, job: str, due: str, values: dict[str, Any]) -> b
     )
 
 
-def _expiry() -> int:
+def expiry() -> int:
+    """When a row of the ledger goes, for the table's time to live."""
     return int((datetime.now(UTC) + KEEP).timestamp())
-
-
-def load_part(scope: TenantScope, job: str, due: str, conversation: str) -> bool:
-    """Whether a run has finished in a chat."""
-    key = _key(scope, "PART", job, f"{due}#{conversation}").wire()
-    return "Item" in scope.clients.dynamodb.get_item(TableName=scope.table, Key=key, ConsistentRead=True)
-
-
-def finish_part(scope: TenantScope, job: str, due: str, part: Part) -> None:
-    """Write what a run did in one chat; a second time it does nothing."""
-    usage = part.usage
-    spent = {"calls": usage.calls, "tokens": usage.tokens, "cost_usd": usage.cost_usd}
-    row = {
-        **_key(scope, "PART", job, f"{due}#{part.conversation}").__dict__,
-        "conversation": part.conversation,
-        "error": part.error,
-        "skipped": part.skipped,
-        "message_ids": list(part.message_ids),
-        "finished_at": utc_now(),
-        "expires_at": _expiry(),
-        **spent,
-    }
-    values = {"parts": 1, "failed": int(bool(part.error)), "not_run": int(bool(part.skipped)), **spent}
-    reason = part.error or part.skipped
-    changes = "SET reason = :reason " if reason else ""
-    day = datetime.now(UTC).date()
-    put = {"TableName": scope.table, "Item": to_item(row), "ConditionExpression": "attribute_not_exists(sk)"}
-    run_key = _key(scope, "RUN", job, due)
-    items: list[dict[str, Any]] = [
-        {"Put": put},
-        _add(scope, run_key, values, changes, {":reason": reason[:500]} if reason else {}),
-        _add(
-            scope,
-            _key(scope, "SPENT", job, str(day)),
-            {**spent, "runs": 1},
-            "SET expires_at = :at ",
-            {":at": _expiry()},
-        ),
-    ]
-    try:
-        transact(scope.clients.dynamodb, items)
-    except TransactionRefused:
-        return
-
-
-def _add(scope: TenantScope, key: Key, added: dict[str, Any], sets: str, values: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "Update": {
-            "TableName": scope.table,
-            "Key": key.wire(),
-            "UpdateExpression": sets + "ADD " + ", ".join(f"#{name} :{name}" for name in added),
-            "ExpressionAttributeNames": {f"#{name}": name for name in added},
-            "ExpressionAttributeValues": to_item({**{f":{name}": value for name, value in added.items()}, **values}),
-        }
-    }
-
-
-def settle_run(scope: TenantScope, job: str, due: str) -> Run | None:
-    """Close the run if all its chats are finished, and count the job's failures in a row in the same transaction.
-
-    Gives the run if it is closed now, by this call or an earlier one; None while it is at work.
-    """
-    row = _row(scope, _key(scope, "RUN", job, due))
-    if row is None or row["outcome"] != RUNNING:
-        return _run(row) if row else None
-    parts, failed = int(row.get("parts", 0)), int(row.get("failed", 0))
-    if parts < len(row.get("chats", ())):
-        return None
-    outcome = FAILED if failed else SKIPPED if int(row.get("not_run", 0)) == parts else DONE
-    closing = _closing(scope, job, due, outcome, str(row.get("reason", "")))
-    counting = [] if outcome == SKIPPED else [_counting(scope, job, outcome)]
-    try:
-        transact(scope.clients.dynamodb, [closing, *counting])
-    except TransactionRefused as refused:
-        if refused.failed == [1]:  # the job was deleted meanwhile: only the run is closed
-            with suppress(TransactionRefused):
-                transact(scope.clients.dynamodb, [closing])
-    return load_run(scope, job, due)
-
-
-def abandon_run(scope: TenantScope, job: str, due: str, reason: str) -> None:
-    """Close a run whose processes died again and again, so that it stands in no later run's way."""
-    try:
-        transact(scope.clients.dynamodb, [_closing(scope, job, due, FAILED, reason), _counting(scope, job, FAILED)])
-    except TransactionRefused:
-        return
-
-
-def _closing(scope: TenantScope, job: str, due: str, outcome: str, reason: str) -> dict[str, Any]:
-    values = {":outcome": outcome, ":running": RUNNING, ":now": utc_now(), ":reason": reason}
-    return {
-        "Update": {
-            "TableName": scope.table,
-            "Key": _key(scope, "RUN", job, due).wire(),
-            "UpdateExpression": "SET #outcome = :outcome, finished_at = :now, reason = :reason",
-            "ConditionExpression": "#outcome = :running",
-            "ExpressionAttributeNames": {"#outcome": "outcome"},
-            "ExpressionAttributeValues": to_item(values),
-        }
-    }
-
-
-def _counting(scope: TenantScope, job: str, outcome: str) -> dict[str, Any]:
-    change = "SET failures = failures + :one" if outcome == FAILED else "SET failures = :none"
-    return {
-        "Update": {
-            "TableName": scope.table,
-            "Key": job_key(scope, job).wire(),
-            "UpdateExpression": change,
-            "ConditionExpression": "attribute_exists(sk)",
-            "ExpressionAttributeValues": to_item({":one": 1} if outcome == FAILED else {":none": 0}),
-        }
-    }
 
 
 def spent_today(scope: TenantScope, job: str) -> Decimal:
     """What the job has cost on this UTC day, in USD."""
-    row = _row(scope, _key(scope, "SPENT", job, str(datetime.now(UTC).date())))
+    row = ledger_row(scope, ledger_key(scope, "SPENT", job, str(datetime.now(UTC).date())))
     return Decimal(row.get("cost_usd", 0)) if row else Decimal(0)
 
 
@@ -250,11 +148,18 @@ def page_of_runs(
         "Limit": limit,
     }
     if cursor:
-        arguments["ExclusiveStartKey"] = _key(scope, "RUN", job, cursor).wire()
+        arguments["ExclusiveStartKey"] = ledger_key(scope, "RUN", job, cursor).wire()
     answer = scope.clients.dynamodb.query(**arguments)
     last = answer.get("LastEvaluatedKey")
-    runs = [_run(from_item(dict(item))) for item in answer["Items"]]
+    runs = [run_of(from_item(dict(item))) for item in answer["Items"]]
     return runs, str(last["sk"]["S"]).removeprefix(begin) if last else ""
+
+
+def last_runs(scope: TenantScope, jobs: Iterable[str]) -> dict[str, Run]:
+    """The newest run of each of ``jobs`` that has one; one request a job, eight at once."""
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="runs") as pool:
+        found = pool.map(lambda job: page_of_runs(scope, job, 1)[0], jobs)
+        return {run.job: run for runs in found for run in runs}
 
 
 def parts_of(scope: TenantScope, job: str, due: str, limit: int = 100) -> list[Part]:
@@ -275,12 +180,14 @@ def _part(row: dict[str, Any]) -> Part:
     return Part(row["conversation"], row["error"], row["skipped"], ids, usage)
 
 
-def _row(scope: TenantScope, key: Key) -> dict[str, Any] | None:
+def ledger_row(scope: TenantScope, key: Key) -> dict[str, Any] | None:
+    """One row, read consistently."""
     answer = scope.clients.dynamodb.get_item(TableName=scope.table, Key=key.wire(), ConsistentRead=True)
     return from_item(dict(answer["Item"])) if "Item" in answer else None
 
 
-def _run(row: dict[str, Any]) -> Run:
+def run_of(row: dict[str, Any]) -> Run:
+    """From a row of the table."""
     return Run(
         job=row["job"],
         due=row["due"],

@@ -1,17 +1,16 @@
-"""Reconciling: what the rows say and what EventBridge Scheduler holds, brought together again."""
+"""One tenant's jobs: what the rows say and what EventBridge Scheduler holds, brought together again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from manyclaw.aws import Clients, from_item, pages, to_item
+from manyclaw.aws import from_item, pages, to_item
 from manyclaw.schedules.model import Job
 from manyclaw.schedules.runs import due_text, skip_run
-from manyclaw.schedules.store import delete_job, page_of_jobs, page_of_reminders
+from manyclaw.schedules.store import delete_job, load_job, page_of_jobs, page_of_reminders
 from manyclaw.schedules.timetable import drift, follow, remove_schedule
-from manyclaw.settings import Settings
 from manyclaw.tenancy import TenantScope
 
 _MISSED_AFTER = timedelta(hours=1)
@@ -19,7 +18,11 @@ _MISSED_AFTER = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Drift:
-    """One difference. ``kind``: missing, differs, left over, or missed (a one-off time that passed without a run)."""
+    """One difference.
+
+    ``kind``: missing, differs, left over (of a job that is off), missed (a one-off time that passed without a run), job
+    gone or tenant gone.
+    """
 
     tenant: str
     job: str
@@ -27,9 +30,14 @@ class Drift:
     repaired: bool
 
 
-def sync_tenant(scope: TenantScope, *, repair: bool = True) -> Iterator[Drift]:
-    """Every difference of a tenant's jobs and reminders, repaired unless told otherwise; one request a job."""
+def sync_tenant(scope: TenantScope, scheduled: Collection[str] = (), *, repair: bool = True) -> Iterator[Drift]:
+    """Every difference of a tenant's jobs and reminders, repaired unless told otherwise; one request a job.
+
+    ``scheduled`` are the jobs for which schedules were listed before: those without a row are differences too.
+    """
+    known = set()
     for job in _all_jobs(scope):
+        known.add(job.job)
         kind = drift(scope, job)
         if not kind:
             continue
@@ -40,6 +48,9 @@ def sync_tenant(scope: TenantScope, *, repair: bool = True) -> Iterator[Drift]:
         if repair:
             _repair(scope, job, kind)
         yield Drift(scope.tenant, job.job, kind, repair)
+    for name in sorted(set(scheduled) - known):
+        if load_job(scope, name) is None and (not repair or remove_schedule(scope, name)):
+            yield Drift(scope.tenant, name, "job gone", repair)
 
 
 def _repair(scope: TenantScope, job: Job, kind: str) -> None:
@@ -49,25 +60,6 @@ def _repair(scope: TenantScope, job: Job, kind: str) -> None:
     skip_run(scope, job.job, due_text(job.when.instant), "its schedule was gone when it was due")
     if job.is_reminder:
         delete_job(scope, job.job)
-
-
-def left_over(settings: Settings, clients: Clients, tenants: set[str]) -> Iterator[tuple[str, str]]:
-    """(tenant, schedule name) of the deployment's schedules whose tenant there is not any more."""
-    arguments = {"GroupName": settings.stack}
-    while True:
-        answer = clients.get("scheduler").list_schedules(**arguments)
-        for found in answer["Schedules"]:
-            tenant = str(found["Name"]).partition(".")[0]
-            if tenant not in tenants:
-                yield tenant, str(found["Name"])
-        if not answer.get("NextToken"):
-            return
-        arguments["NextToken"] = answer["NextToken"]
-
-
-def remove_left_over(settings: Settings, clients: Clients, name: str) -> None:
-    """Delete a schedule by its whole name, with the operator's rights."""
-    clients.get("scheduler").delete_schedule(GroupName=settings.stack, Name=name)
 
 
 def erase_schedules(scope: TenantScope) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from local.aws.scheduler import LAST, due_occurrence, page_of_schedules, schedule_arn_of, substitute
+from local.aws.scheduler import LAST, Dues, due_occurrence, page_of_schedules, schedule_arn_of, substitute
 
 CREATED = datetime(2026, 11, 1, 9, 0, tzinfo=UTC).timestamp()
 
@@ -64,3 +64,15 @@ def test_rights_and_lists_know_a_schedules_group() -> None:
     rest = page_of_schedules(every, {"ScheduleGroup": "g", "NextToken": first["NextToken"]})
     assert [each["Name"] for each in rest["Schedules"]] == ["b.1"]
     assert "NextToken" not in rest
+
+
+def test_a_schedule_is_looked_at_again_when_it_may_be_due_or_has_changed() -> None:
+    dues, schedule = Dues(), {"ScheduleExpression": "cron(0 9 * * ? *)", "LastModificationDate": CREATED}
+    assert dues.may_be_due("a", schedule, CREATED)
+    dues.not_before("a", schedule, CREATED + 60)
+    assert not dues.may_be_due("a", schedule, CREATED + 59)
+    assert dues.may_be_due("a", schedule, CREATED + 60)
+    assert dues.may_be_due("a", {**schedule, "LastModificationDate": CREATED + 1}, CREATED + 59)
+    assert dues.may_be_due("a", {**schedule, "ScheduleExpressionTimezone": "Asia/Tokyo"}, CREATED + 59)
+    dues.keep(set())
+    assert dues.may_be_due("a", schedule, CREATED)

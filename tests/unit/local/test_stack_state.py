@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from local.aws.checkpoint import interval
 from local.dev.build import declared_parameters, hash_of, layer_platform
 from local.dev.settings import SettingsError, read_settings
 from local.dev.state import StateError, StateFolder
@@ -74,3 +75,10 @@ def test_settings_tell_simulated_from_real() -> None:
 def test_settings_that_cannot_be_used_are_named(env: dict[str, str]) -> None:
     with pytest.raises(SettingsError, match=next(iter(env))):
         read_settings(env)
+
+
+def test_saving_takes_a_small_share_of_the_time_however_large_the_state_is() -> None:
+    assert interval(0.001) == 0.25
+    assert interval(0.03) == pytest.approx(1.2)
+    assert interval(0.1) == 2.0
+    assert interval(0.5) == 7.5

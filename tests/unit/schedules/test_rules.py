@@ -100,3 +100,11 @@ def test_the_presets_are_off_and_good_in_any_zone() -> None:
         assert not found.spec.enabled
         assert check_spec({**found.spec.model_dump(), "enabled": True}, NOW).zone == "Asia/Tokyo"
     assert preset("friday") is None
+
+
+def test_a_job_may_name_a_tool_that_the_tenant_may_call_and_can_be_switched_off_when_it_may_not() -> None:
+    values = {"kind": "tool", "tool": "book_table", "when": "rate(1 day)", "chats": ["5"]}
+    assert check_spec(values, NOW, frozenset({"book_table"})).tool == "book_table"
+    with pytest.raises(BadInput, match="may not call a tool 'book_table'"):
+        check_spec(values, NOW, frozenset({"current_time"}))
+    assert not check_spec({**values, "enabled": False}, NOW, frozenset()).enabled
