@@ -64,6 +64,7 @@ def summary(
         data = {"from": since, "to": until, "tenants": [dict(zip(columns, row, strict=True)) for row in rows]}
         Session(run.stage_name, True, run.debug).show(data, lambda: None)
     elif format_ is Format.csv:
+        _exported(run, "billing-summary", since, until)
         for row in (columns, *rows):
             typer.echo(",".join(map(str, row)))
     else:
@@ -87,6 +88,8 @@ def report(
 
     run = session(ctx)
     since, until = days(period, first, last)
+    if format_ is Format.csv:
+        _exported(run, "billing-report", since, until)
     _print(run, format_, COLUMNS, _report(run.operator, tenant, since, until))
 
 
@@ -108,6 +111,8 @@ def rollup(
 
     run = session(ctx)
     since, until = days(period, first, last)
+    if format_ is Format.csv:
+        _exported(run, "billing-rollup", since, until)
     rows = _report(run.operator, tenant, since, until)
     _print(run, format_, ROLLUP_COLUMNS, roll_up(rows, lambda name: read_markups(run.operator.table, name)))
 
@@ -207,6 +212,13 @@ def _report(operator: Operator, tenant: str, since: date, until: date) -> list[R
     from manyclaw.billing import report
 
     return report(_scopes(operator, tenant), since, until)
+
+
+def _exported(run: Session, report: str, since: date, until: date) -> None:
+    """For the operator's audit log: a report of all tenants leaves as CSV."""
+    from manyclaw.audit import record
+
+    record(run.operator.table.audit(), "export.usage", on=report, first=str(since), last=str(until))
 
 
 def _wants_json(run: Session, format_: Format) -> bool:

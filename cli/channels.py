@@ -112,9 +112,11 @@ def _offer_menu(
     operator: Operator, scope: TenantScope, pairing: Pairing, owners: tuple[int, ...]
 ) -> tuple[str, dict[int, str]]:
     """The dashboard's address, and why an owner could not be given its button, by owner."""
+    from manyclaw.audit import record
     from manyclaw.telegram import dashboard_address, offer_dashboard, open_bot
 
     stage = operator.stage
+    record(scope.audit, "pairing.menu", on=f"bot:{pairing.bot_id}", owners=[f"telegram:{owner}" for owner in owners])
     address = dashboard_address(stage.public_url, scope.tenant)
     return address, offer_dashboard(open_bot(scope, pairing, stage.telegram_api_urls[0]), owners, address)
 

@@ -16,6 +16,7 @@ import typer
 if TYPE_CHECKING:
     from cli.stage import Stage
     from manyclaw.access import Tokens
+    from manyclaw.audit import Actor
     from manyclaw.tenancy import GatewayConfig, GatewayTable, Registry, ScopeFactory, TenantScope
 
 
@@ -24,6 +25,13 @@ class Operator:
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
+
+    @cached_property
+    def actor(self) -> Actor:
+        """Who runs the command, as AWS knows them; asked when the first entry for an audit log needs it."""
+        from manyclaw.audit import Actor
+
+        return Actor("operator", self.stage.clients.sts.get_caller_identity()["Arn"], "cli")
 
     @cached_property
     def scopes(self) -> ScopeFactory:
@@ -99,8 +107,11 @@ class Session:
     @cached_property
     def operator(self) -> Operator:
         from cli.stage import load_stage
+        from manyclaw.audit import act_as
 
-        return Operator(load_stage(self.stage_name))
+        operator = Operator(load_stage(self.stage_name))
+        act_as(lambda: operator.actor)
+        return operator
 
     def show(self, data: Any, render: Callable[[], None]) -> None:
         """``data`` as JSON with ``--json``; otherwise as ``render`` prints it for people."""

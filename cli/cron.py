@@ -242,10 +242,12 @@ def run(ctx: typer.Context, tenant: TenantArgument, job: JobArgument) -> None:
 
     Example: manyclaw cron run customer-acme friday-digest
     """
+    from manyclaw.audit import record
     from manyclaw.schedules import run_now
 
     book = book_of(ctx, tenant)
     book.get(job)
+    record(book.scope.audit, "schedule.run", on=f"job:{job}")
     stage = session(ctx).operator.stage
     due = run_now(stage.clients, stage.settings, book.scope.tenant, job)
     session(ctx).done(f"Run {due} of {job} is on its way: manyclaw cron runs {tenant} {job}", tenant=tenant, due=due)

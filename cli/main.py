@@ -6,7 +6,22 @@ from typing import Annotated
 
 import typer
 
-from cli import billing, channels, config, cron_all, mcp, memory, quota, rates, skills, stack, tenants, tokens, usage
+from cli import (
+    audit,
+    billing,
+    channels,
+    config,
+    cron_all,
+    mcp,
+    memory,
+    quota,
+    rates,
+    skills,
+    stack,
+    tenants,
+    tokens,
+    usage,
+)
 from cli.context import Session, print_facts, session
 from cli.doctor import doctor
 from cli.root import Root
@@ -31,6 +46,7 @@ app.add_typer(cron_all.app, name="cron")
 app.add_typer(billing.app, name="billing")
 app.add_typer(rates.app, name="rates")
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(audit.app, name="audit")
 app.add_typer(stack.app, name="stack")
 
 

@@ -100,11 +100,14 @@ def rebuild(ctx: typer.Context, tenant: TenantOption, user: UserOption = 0, grou
 
     Example: manyclaw memory rebuild --tenant customer-acme
     """
+    from manyclaw.audit import record
     from manyclaw.memory import subjects_in_transcripts
 
     run = session(ctx)
     scope = run.operator.scope(tenant)
     wanted = [_subject(user, group)] if user or group else subjects_in_transcripts(scope)
+    for whose in wanted:
+        record(scope.audit, "memory.rebuild", on=f"subject:{whose}")
     rebuilt = _rebuild(run.operator, scope, wanted, quiet=run.json)
     turns = sum(row.turns for row in rebuilt)
     run.done(

@@ -63,6 +63,7 @@ def set_(
 
     All five classes are asked for: none is guessed from another.
     """
+    from manyclaw.audit import intent
     from manyclaw.billing import PriceChange, change_price
     from manyclaw.tenancy import read_gateway_config, save_gateway_config
 
@@ -72,7 +73,10 @@ def set_(
     prices = [_price(text) for text in (input_, output, cache_read, cache_write_5m, cache_write_1h)]
     change = PriceChange(model, day(first) if first else today, *prices)
     stored = read_gateway_config(stage.clients, stage.settings)
-    save_gateway_config(stage.clients, stage.settings, change_price(stored.text, change, today), etag=stored.etag)
+    named = dict(zip(_CLASSES, prices, strict=True))
+    told = {"first": str(change.first), "prices": [f"{name}={price}" for name, price in named.items()]}
+    with intent(run.operator.table.audit(), "rates.change", on=f"model:{model}", **told):
+        save_gateway_config(stage.clients, stage.settings, change_price(stored.text, change, today), etag=stored.etag)
     run.done(
         f"{model} costs {change.entry()} from {change.first} on; running functions know it within a minute.",
         model=model,

@@ -156,12 +156,14 @@ def try_out(
 
     Example: manyclaw skills test customer-acme restaurant-bookings search_venues --args '{"cuisine": "fish"}'
     """
+    from manyclaw.audit import record
     from manyclaw.skills import Caller, load_index
     from manyclaw.skills import find as find_skill
 
     run = session(ctx)
     stage, scope = run.operator.stage, run.operator.scope(tenant)
     found = find_skill(scope, load_index(scope), skill)
+    record(scope.audit, "skill.test", on=f"skill:{found.name}", tool=tool, keep=keep)
     caller = Caller(stage.clients, stage.settings, time.sleep)
     answer = caller.call(scope, found, tool, _object(args), f"test {secrets.token_hex(8)}", keep=keep)
     if answer.error:

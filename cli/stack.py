@@ -80,7 +80,10 @@ def anthropic_admin_key(
 def _store(run: Session, name: str, value: str) -> None:
     if not value.isascii() or not value.isprintable() or " " in value:
         raise BadInput("That is no key: it holds a space or a character that no key has.")
+    from manyclaw.audit import intent
+
     stage = run.operator.stage
-    stage.clients.ssm.put_parameter(
-        Name=f"/{stage.settings.stack}/{name}", Value=value, Type="SecureString", Overwrite=True
-    )
+    with intent(run.operator.table.audit(), "key.change", on=f"parameter:{name}"):
+        stage.clients.ssm.put_parameter(
+            Name=f"/{stage.settings.stack}/{name}", Value=value, Type="SecureString", Overwrite=True
+        )

@@ -192,6 +192,7 @@ def _settings(stack: str, region: str, outputs: Mapping[str, str], telegram: str
             skills_function=outputs.get("SkillsFunctionName", ""),
             memory_queue_url=outputs.get("MemoryQueueUrl", ""),
             memory_function=outputs.get("MemoryFunctionName", ""),
+            audit_bucket=outputs.get("AuditBucketName", ""),
         )
     except KeyError as error:
         raise Misconfigured(f"The stack {stack} has no output {error}.", hint="Deploy this version of it.") from None

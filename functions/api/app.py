@@ -11,12 +11,13 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from mangum import Mangum
 
-from functions.api import problems
+from functions.api import acting, problems
+from functions.api.dashboard import audit as audit_pages
 from functions.api.dashboard import mini_app, schedules
 from functions.api.dashboard import router as dashboard
 from functions.api.dashboard.errors import error_page, wants_page
 from functions.api.responses import install_openapi
-from functions.api.routes import cron, operator, tenants
+from functions.api.routes import audit, cron, operator, tenants
 from manyclaw.logs import configure_logging, fields, guarded
 
 log = configure_logging()
@@ -43,7 +44,7 @@ def make_app() -> FastAPI:
         redirect_slashes=False,
     )
     problems.install(app, _answer)
-    for each in (tenants, cron, operator, mini_app, schedules, dashboard):
+    for each in (tenants, cron, audit, operator, mini_app, schedules, audit_pages, dashboard):
         app.include_router(each.router)
     install_openapi(app)
     app.middleware("http")(_logged)
@@ -59,6 +60,7 @@ def _answer(request: Request, error: Exception) -> Response:
 async def _logged(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
     """One line a request, and the headers that every answer has; no error leaves as anything but a problem."""
     began = time.perf_counter()
+    acting.begin(request)
     try:
         response = await call_next(request)
     except Exception as error:  # the last resort: an error without a handler

@@ -44,7 +44,9 @@ class Runtime:
 
     @cached_property
     def gate(self) -> Gate:
-        return Gate(self.gateway_table, self.access_table)
+        from functions.api.acting import token_refused
+
+        return Gate(self.gateway_table, self.access_table, refused=token_refused)
 
     @cached_property
     def throttle(self) -> Throttle:

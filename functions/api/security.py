@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Path, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from functions.api.acting import acting_of
 from functions.api.problems import check_may_see, no_such_tenant
 from functions.api.runtime import runtime
 from manyclaw.access import Principal, Scope
@@ -30,7 +31,9 @@ def principal(
     """Who asks. Raises ``Refused``, ``Throttled``."""
     if credentials is None:
         raise Refused("An API token is needed.", hint="Send it as `Authorization: Bearer tk_…`.")
-    return runtime().gate.identify(credentials.credentials, source_of(request))
+    who = runtime().gate.identify(credentials.credentials, source_of(request))
+    acting_of(request).token(who)
+    return who
 
 
 PrincipalParameter = Annotated[Principal, Depends(principal)]

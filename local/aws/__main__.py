@@ -109,10 +109,12 @@ def main() -> int:
         expressions,
         function_logs,
         leading_keys,
+        locks,
         pool,
         queues,
         requests,
         scheduler,
+        streams,
         transport,
         worker,
     )
@@ -129,10 +131,12 @@ def main() -> int:
     checkpoints.install()
     clock.install()
     leading_keys.install()
+    locks.install()
     expressions.install()
     transport.install()
     queues.install()
     scheduler.install()
+    streams.install()
     embeddings.install()
     requests.install()
     pool.install()
@@ -143,6 +147,7 @@ def main() -> int:
     def load_and_release() -> None:
         load_all()
         queues.release_orphans()
+        streams.replay()
 
     def save_last(_: Any) -> None:
         checkpoints.save_last()

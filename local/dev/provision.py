@@ -59,6 +59,14 @@ class Provisioner:
             specification = {"Enabled": True, "AttributeName": TTL_ATTRIBUTE}
             client.update_time_to_live(TableName=table, TimeToLiveSpecification=specification)
 
+    def lock_audit(self, bucket: str) -> None:
+        """Object Lock as the template has it (MiniStack's CloudFormation drops the setting), for a year."""
+        retention = {"Mode": "COMPLIANCE", "Years": 1}
+        self._client("s3").put_object_lock_configuration(
+            Bucket=bucket,
+            ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": retention}},
+        )
+
     def write_anthropic_key(self) -> None:
         """The operator's model key as SecureString. With the simulated model any key will do."""
         name = f"/{self._settings.stack_name}/anthropic"

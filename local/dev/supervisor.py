@@ -128,6 +128,7 @@ class Supervisor:
         self._step = "provisioning"
         if "TableName" in outputs:
             provisioner.set_ttl(outputs["TableName"])
+            provisioner.lock_audit(outputs["AuditBucketName"])
         provisioner.write_anthropic_key()
         if "BucketName" in outputs:
             provisioner.write_gateway_config(outputs["BucketName"])

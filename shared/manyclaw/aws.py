@@ -16,7 +16,7 @@ from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
-from manyclaw.errors import Conflict, Unavailable
+from manyclaw.errors import Conflict, Misconfigured, Unavailable
 
 if TYPE_CHECKING:
     from botocore.session import Session
@@ -304,6 +304,14 @@ def pages(call: Callable[..., Any], key: str, **arguments: Any) -> list[dict[str
         if not last:
             return items
         arguments["ExclusiveStartKey"] = last
+
+
+def role_parts(role_arn: str) -> tuple[str, str]:
+    """The partition and the account of a role's ARN. Raises ``Misconfigured`` for what is none."""
+    parts = role_arn.split(":")
+    if len(parts) < 6 or not parts[4]:
+        raise Misconfigured(f"{role_arn!r} is not the ARN of a role.", hint="Check the function's environment.")
+    return parts[1], parts[4]
 
 
 def get_rows(client: DynamoDBClient, table: str, keys: list[dict[str, Any]], only: str = "") -> list[dict[str, Any]]:

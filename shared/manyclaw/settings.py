@@ -32,6 +32,8 @@ class Settings:
         The function that runs tenants' own code; empty in a process that calls no tool of a skill.
     memory_queue_url, memory_function
         ``memory.fifo`` and the function that owns LanceDB; empty in a process that remembers nothing.
+    audit_bucket, sealer_role_arn
+        Where audit logs are locked away, and the role that only the sealer assumes; empty where neither is needed.
     """
 
     stack: str
@@ -45,6 +47,8 @@ class Settings:
     skills_function: str = ""
     memory_queue_url: str = ""
     memory_function: str = ""
+    audit_bucket: str = ""
+    sealer_role_arn: str = ""
 
 
 def _required(name: str) -> str:
@@ -71,6 +75,8 @@ def settings() -> Settings:
         skills_function=os.environ.get("MANYCLAW_SKILLS_FUNCTION", ""),
         memory_queue_url=os.environ.get("MANYCLAW_MEMORY_QUEUE_URL", ""),
         memory_function=os.environ.get("MANYCLAW_MEMORY_FUNCTION", ""),
+        audit_bucket=os.environ.get("MANYCLAW_AUDIT_BUCKET", ""),
+        sealer_role_arn=os.environ.get("MANYCLAW_SEALER_ROLE_ARN", ""),
     )
 
 

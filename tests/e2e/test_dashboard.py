@@ -20,6 +20,7 @@ from urllib.parse import quote, urlencode
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from manyclaw import audit
 from manyclaw.billing import Allowance, Limits, set_limits
 from manyclaw.telegram import Bot, dashboard_address, offer_dashboard
 from manyclaw.tenancy import save_overlay
@@ -211,6 +212,36 @@ def test_an_owner_opens_the_mini_app_from_telegram(world: World, page: Page, acm
     save_overlay(acme.scope, f"model: {MODELS[0]}\nowners: [{OWNER}]\n", operator.gateway, operator.tools)
 
 
+def test_the_audit_log_is_the_owners_and_the_operators(world: World, page: Page, browser: Browser) -> None:
+    # Given an owner who has come through Telegram
+    customer = world.customer(f"owners: [{OWNER}]\n")
+    open_mini_app(page, world, customer.id, signed(OWNER, customer.token))
+    expect(page).to_have_url(f"{door(world)}/t/{customer.id}")
+    log = customer.scope.audit
+    world.until("the sign-in to be sealed", lambda: audit.page(log, audit.Filter("sign_in"), 1).entries)
+    # Then they see that, and can look for one kind
+    page.get_by_role("link", name="Audit log").click()
+    newest = page.locator("#entries tbody tr").first
+    expect(newest).to_contain_text("sign_in")
+    expect(newest).to_contain_text(f"telegram:{OWNER}")
+    page.get_by_label("About").select_option("pairing")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("#entries tbody tr")).to_have_count(2)
+    photograph(page, "audit")
+    # and a token needs the scope for it, while the operator sees this log and another of its own
+    other = browser.new_context().new_page()
+    sign_in(other, world, token(world, customer.id))
+    other.goto(f"{door(world)}/t/{customer.id}/audit")
+    expect(other.get_by_text("lacks the scope audit:read")).to_be_visible()
+    other.context.clear_cookies()
+    sign_in(other, world, api(world, None).token)
+    other.goto(f"{door(world)}/t/{customer.id}/audit")
+    expect(other.locator("#entries tbody tr").first).to_be_visible()
+    other.goto(f"{door(world)}/audit")
+    expect(other.locator("#entries")).to_contain_text("token.create")
+    other.context.close()
+
+
 def test_nobody_else_opens_the_mini_app(world: World, browser: Browser, acme: Customer) -> None:
     globex = world.customer(f"owners: [{OWNER}]\n")
     page = browser.new_context().new_page()
@@ -262,13 +293,18 @@ def test_pages_fit_light_and_dark_wide_and_narrow(
     page = context.new_page()
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
-    sign_in(page, world, token(world, acme.id))
+    sign_in(page, world, token(world, acme.id, "usage:read", "audit:read"))
     expect(page.get_by_role("heading", name="Acme Restaurants")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == width, "nothing sticks out"
     assert page.locator(f"svg.chart.{'narrow' if kind == 'phone' else 'wide'}").is_visible()
     assert all(url.startswith(world.stack["front_door"]) for url in requests), "nothing from elsewhere"
     assert page.evaluate(_CONTRAST) >= 4.5
     photograph(page, f"dashboard-{kind}-{scheme}")
+    page.get_by_role("link", name="Audit log").click()
+    expect(page.get_by_role("heading", name="Audit log")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == width, "nothing sticks out"
+    assert page.evaluate(_CONTRAST) >= 4.5
+    photograph(page, f"audit-{kind}-{scheme}")
     context.close()
 
 

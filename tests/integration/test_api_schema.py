@@ -26,7 +26,7 @@ def tenant(shared_world: World) -> Customer:
 
 @pytest.fixture(scope="module")
 def tokens(shared_world: World, tenant: Customer) -> dict[str, str]:
-    scopes = ("usage:read", "config:write", "cron:write")
+    scopes = ("usage:read", "config:write", "cron:write", "audit:read")
     return {"tenant": token(shared_world, tenant.id, *scopes), "operator": token(shared_world, None)}
 
 

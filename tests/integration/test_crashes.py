@@ -34,7 +34,8 @@ def _is_dead(world: World, tenant: str) -> bool:
 def test_killed_before_the_model_call(world: World) -> None:
     # Given a turn that is killed once its claim is written, before the call goes out
     acme, ann = world.customer(), Person.new()
-    world.aws("POST", "hold", {"service": "dynamodb", "action": "TransactWriteItems", "match": acme.id, "after": True})
+    hold = {"service": "dynamodb", "action": "TransactWriteItems", "match": f"{acme.id}#LEDGER", "after": True}
+    world.aws("POST", "hold", hold)
     world.say(acme, ann, "hello")
     _kill_when_held(world)
     # Then the next attempt answers; the call that never went out stays listed as unsettled

@@ -24,6 +24,7 @@ def documented(shared_world: World) -> tuple[Customer, dict[str, str]]:
     customer = shared_world.customer()
     tokens = {
         "TOKEN": token(shared_world, customer.id),
+        "AUDIT_TOKEN": token(shared_world, customer.id, "audit:read"),
         "CONFIG_TOKEN": token(shared_world, customer.id, "config:write"),
         "OPERATOR_TOKEN": token(shared_world, None),
     }

@@ -92,10 +92,32 @@ PROBES: dict[str, list[Probe]] = {
             KeyConditionExpression="pk = :pk",
             ExpressionAttributeValues=to_item({":pk": f"{theirs.tenant}{part}"}),
         )
-        for part in ("", "#CHAT#1", "#LEDGER#2026-11-22", "#USAGE")
+        for part in ("", "#CHAT#1", "#LEDGER#2026-11-22", "#USAGE", "#AUDIT", "#INBOX")
+    ]
+    + [
+        lambda mine, _: mine.clients.dynamodb.query(
+            TableName=mine.table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues=to_item({":pk": "GATEWAY#AUDIT"}),
+        )
     ],
     "put_item": [
-        lambda mine, theirs: mine.clients.dynamodb.put_item(TableName=mine.table, Item=theirs.key("PROBE").wire())
+        lambda mine, theirs, part=part: mine.clients.dynamodb.put_item(  # type: ignore[misc]
+            TableName=mine.table, Item=theirs.part(part, "PROBE").wire() if part else theirs.key("PROBE").wire()
+        )
+        for part in ("", "INBOX", "AUDIT")
+    ]
+    + [
+        lambda mine, _, pk=pk: mine.clients.dynamodb.put_item(  # type: ignore[misc]
+            TableName=mine.table, Item=to_item({"pk": pk, "sk": "IN#0"})
+        )
+        for pk in ("GATEWAY#INBOX", "GATEWAY#AUDIT")
+    ]
+    # Not even its own chain: that is the sealer's.
+    + [
+        lambda mine, _: mine.clients.dynamodb.put_item(
+            TableName=mine.table, Item=mine.part("AUDIT", "E#000000000001").wire()
+        )
     ],
     "update_item": [
         lambda mine, theirs: mine.clients.dynamodb.update_item(
@@ -107,7 +129,11 @@ PROBES: dict[str, list[Probe]] = {
         )
     ],
     "delete_item": [
-        lambda mine, theirs: mine.clients.dynamodb.delete_item(TableName=mine.table, Key=theirs.key("META").wire())
+        lambda mine, theirs: mine.clients.dynamodb.delete_item(TableName=mine.table, Key=theirs.key("META").wire()),
+        lambda mine, theirs: mine.clients.dynamodb.delete_item(
+            TableName=mine.table, Key=theirs.part("AUDIT", "HEAD").wire()
+        ),
+        lambda mine, _: mine.clients.dynamodb.delete_item(TableName=mine.table, Key=mine.part("AUDIT", "HEAD").wire()),
     ],
     "transact_write_items": [
         lambda mine, theirs, kind=kind: _transact(mine, theirs, kind)  # type: ignore[misc]
@@ -116,11 +142,15 @@ PROBES: dict[str, list[Probe]] = {
     "get_object": [
         lambda mine, theirs: mine.clients.s3.get_object(Bucket=mine.bucket, Key=theirs.object_key("config.yaml")),
         lambda mine, theirs: mine.clients.s3.get_object(Bucket=mine.bucket, Key="config.yaml"),
+        lambda mine, theirs: mine.clients.s3.get_object(Bucket=_audit_bucket(mine), Key=_segment(theirs)),
+        lambda mine, _: mine.clients.s3.get_object(Bucket=_audit_bucket(mine), Key=_segment(mine)),
     ],
     "put_object": [
         lambda mine, theirs: mine.clients.s3.put_object(
             Bucket=mine.bucket, Key=theirs.object_key("config.yaml"), Body=b"model: x"
-        )
+        ),
+        lambda mine, theirs: mine.clients.s3.put_object(Bucket=_audit_bucket(mine), Key=_segment(theirs), Body=b"{}"),
+        lambda mine, _: mine.clients.s3.put_object(Bucket=_audit_bucket(mine), Key=_segment(mine), Body=b"{}"),
     ],
     "delete_objects": [
         lambda mine, theirs: _all_deleted(
@@ -136,7 +166,10 @@ PROBES: dict[str, list[Probe]] = {
         for prefix in (None, "", "tenants/", "tenants/{}/", "tenants/{}/memory/")
     ],
     "list_object_versions": [
-        lambda mine, theirs: mine.clients.s3.list_object_versions(Bucket=mine.bucket, Prefix=theirs.object_key(""))
+        lambda mine, theirs: mine.clients.s3.list_object_versions(Bucket=mine.bucket, Prefix=theirs.object_key("")),
+        lambda mine, theirs: mine.clients.s3.list_object_versions(
+            Bucket=_audit_bucket(mine), Prefix=f"logs/{theirs.tenant}/"
+        ),
     ],
     "get_parameter": [
         lambda mine, theirs, name=name: mine.clients.ssm.get_parameter(  # type: ignore[misc]
@@ -193,8 +226,19 @@ NEVER = {
     "assume_role": lambda mine: mine.clients.sts.assume_role(
         RoleArn="arn:aws:iam::000000000000:role/manyclaw-tenant", RoleSessionName="escape"
     ),
+    "assume_role to seal": lambda mine: mine.clients.sts.assume_role(
+        RoleArn="arn:aws:iam::000000000000:role/manyclaw-sealer", RoleSessionName="escape"
+    ),
 }
 """What no session of a tenant may do at all."""
+
+
+def _audit_bucket(mine: TenantScope) -> str:
+    return mine.bucket.replace("-data-", "-audit-")
+
+
+def _segment(theirs: TenantScope) -> str:
+    return f"logs/{theirs.tenant}/000000000001.jsonl"
 
 
 def _schedule(theirs: TenantScope) -> dict[str, str]:
@@ -298,14 +342,21 @@ def _check_statement(role: str, statement: dict[str, Any]) -> None:
         return
     forbidden = ("dynamodb:Scan", "dynamodb:PartiQL", "dynamodb:*", "s3:*", "ssm:*", "sts:*", "*")
     assert not [action for action in actions if action.startswith(forbidden[:2]) or action in forbidden[2:]], role
-    if role.endswith("-tenant"):
+    if role.endswith(("-tenant", "-sealer")):
         return
     assert not [resource for resource in resources if "tenants/" in str(resource)], f"{role} may touch tenants' data"
+    reads_the_stream = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
+    if {"dynamodb:ListStreams"} == set(actions) or set(actions) == reads_the_stream:
+        assert role.endswith("-audit"), f"{role} may read the stream, which names every row"
+        return
     if any(action.startswith("dynamodb:") for action in actions):
-        keys = statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"]
-        assert keys in (["GATEWAY"], "GATEWAY", ["ACCESS"], ["MEMORY"]), (
-            f"{role} may read more than the operator's partitions"
-        )
+        condition = statement["Condition"]
+        if condition == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*#INBOX"]}}:
+            assert set(actions) == {"dynamodb:PutItem"}, "entries are handed in, and never read or taken back"
+            return
+        keys = condition["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"]
+        own = (["GATEWAY"], "GATEWAY", ["ACCESS"], ["MEMORY"], ["GATEWAY#AUDIT"])
+        assert keys in own, f"{role} may read more than the operator's partitions"
         assert "MEMORY" not in keys or "MemoryRole" in role
         if "ApiRole" in role and "ACCESS" not in keys:
             assert set(actions) <= {"dynamodb:GetItem", "dynamodb:Query"}, "the api makes no token, tenant or pairing"

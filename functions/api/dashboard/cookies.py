@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from fastapi import Request, Response
 
+from functions.api.acting import acting_of
 from functions.api.runtime import runtime
 from manyclaw.access import WebSession, csrf_token
 from manyclaw.errors import BadInput, Forbidden, Refused
@@ -68,7 +69,10 @@ def signed_in(request: Request) -> SignedIn | None:
         good = session.tenant is not None and session.telegram_user in owners(session.tenant)
     else:
         good = here.gate.still_good(session.token_sha256)
-    return SignedIn(session, csrf_token(secret)) if good else None
+    if not good:
+        return None
+    acting_of(request).session(session)
+    return SignedIn(session, csrf_token(secret))
 
 
 def owners(tenant: str) -> tuple[int, ...]:

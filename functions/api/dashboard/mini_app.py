@@ -10,11 +10,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
+from functions.api.acting import acting_of, log_of, sign_in_refused
 from functions.api.dashboard.cookies import form, owners, set_cookie
 from functions.api.dashboard.pages import render
 from functions.api.problems import of_error
 from functions.api.runtime import runtime
 from functions.api.security import source_of
+from manyclaw.audit import record
 from manyclaw.errors import BadInput, Refused
 from manyclaw.telegram import verify_init_data
 from manyclaw.tenancy import TELEGRAM_TOKEN, TenantId, get_secret, tenant_id
@@ -41,8 +43,11 @@ def sign_in(request: Request, tenant: str, fields: Annotated[Mapping[str, str], 
     try:
         checked, user = _owner(tenant, fields.get("init_data", ""))
     except Refused as error:
-        here.throttle.failed(counter)
+        if here.throttle.failed(counter) == 1:
+            sign_in_refused(tenant)
         return of_error(error)
+    acting_of(request).telegram(user)
+    record(log_of(checked), "sign_in", on="dashboard")
     secret, _ = here.sessions.open_for_telegram(checked, user, fields.get("theme", ""))
     response = JSONResponse({"next": f"/dashboard/t/{checked}"})
     set_cookie(request, response, secret, framed=True)

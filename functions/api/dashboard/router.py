@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
 from functions.api import usage
+from functions.api.acting import acting_of, log_of
 from functions.api.dashboard.charts import percent
 from functions.api.dashboard.cookies import (
     SignedIn,
@@ -28,6 +29,7 @@ from functions.api.routes.operator import usage_of
 from functions.api.runtime import runtime
 from functions.api.security import source_of, tenant_row
 from manyclaw.access import Scope
+from manyclaw.audit import record
 from manyclaw.billing import GroupBy, Usage, usage_report
 from manyclaw.errors import Forbidden, NotFound, Refused, Throttled
 
@@ -73,6 +75,10 @@ def sign_in(request: Request, fields: Form) -> Response:
     here = runtime()
     try:
         principal = here.gate.identify(fields.get("token", "").strip(), source_of(request))
+        acting_of(request).token(principal)
+        log = log_of(principal.tenant)
+        if Scope.USAGE_READ not in principal.scopes:
+            record(log, "sign_in", on="dashboard", outcome="refused")
         principal.need(Scope.USAGE_READ)
     except Throttled as error:
         wait = f"{error.message} Try again in a minute."
@@ -82,6 +88,7 @@ def sign_in(request: Request, fields: Form) -> Response:
     except Refused:
         problem = "This token is not valid. It may have been revoked or have expired."
         return render(request, "sign_in.html", status=401, problem=problem)
+    record(log, "sign_in", on="dashboard")
     here.sessions.close(cookie_secret(request))
     secret, session = here.sessions.open_for_token(principal)
     response = go(home(SignedIn(session, "")))
@@ -95,6 +102,7 @@ def sign_out(request: Request, who: Who, fields: Form) -> Response:
     if who is None:
         return to_sign_in(request)
     check_csrf(who, fields)
+    record(log_of(who.session.tenant), "sign_out", on="dashboard")
     runtime().sessions.close(cookie_secret(request))
     framed = who.session.telegram_user is not None
     response = render(request, "signed_out.html", mini_app=framed) if framed else go("/dashboard/sign-in")
@@ -124,6 +132,9 @@ def tenant_csv(request: Request, tenant: str, who: Who, month: str = "", group_b
     if not who.session.may_see(tenant):
         raise no_such_tenant(tenant)
     row, chosen = tenant_row(tenant), Month.read(month, datetime.now(UTC).date())
+    record(
+        log_of(row.tenant), "export.usage", on=f"usage-by-{group_by}", first=str(chosen.first), last=str(chosen.last)
+    )
     report = usage_report(runtime().scope(row.tenant), chosen.first, chosen.last, group_by)
     name = f"{row.tenant}-usage-by-{group_by}-{chosen.text}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}

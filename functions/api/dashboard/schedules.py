@@ -12,6 +12,7 @@ from functions.api.runtime import runtime
 from functions.api.schedules import book_of, job_answers
 from functions.api.security import tenant_row
 from manyclaw.access import Scope
+from manyclaw.audit import record
 from manyclaw.errors import BadInput, Forbidden
 from manyclaw.schedules import job_id, run_now
 from manyclaw.tenancy import Tenant
@@ -57,6 +58,7 @@ def change(request: Request, tenant: str, job: str, who: Who, fields: Form) -> R
     book, wish = book_of(row.tenant), fields.get("do", "")
     found = book.get(job)
     if wish == "run":
+        record(book.scope.audit, "schedule.run", on=f"job:{found.job}")
         run_now(runtime().clients, runtime().settings, row.tenant, found.job)
     elif wish in ("on", "off"):
         book.edit(found.job, {"enabled": wish == "on"})

@@ -20,6 +20,7 @@ from functions.api.schedules import (
 )
 from functions.api.security import with_scope
 from manyclaw.access import Scope
+from manyclaw.audit import record
 from manyclaw.schedules import job_id, page_of_runs, run_now
 from manyclaw.tenancy import TenantId
 
@@ -70,6 +71,7 @@ def run_job(tenant: CronOf, job: JobPath) -> QueuedAnswer:
     """Queue a run; its due time names it in the run ledger."""
     here, book = runtime(), book_of(tenant)
     found = book.get(job)
+    record(book.scope.audit, "schedule.run", on=f"job:{found.job}")
     return QueuedAnswer(job=found.job, due=run_now(here.clients, here.settings, tenant, found.job))
 
 

@@ -19,10 +19,18 @@ from functions.api.schemas import (
     UsageAnswer,
 )
 from functions.api.security import AnythingOf, ConfigOf, UsageOf
+from manyclaw.audit import record
 from manyclaw.billing import GroupBy, usage_report
 from manyclaw.errors import BadInput, Conflict, NeedsPrecondition, Stale
 from manyclaw.telegram import load_pairing
-from manyclaw.tenancy import check_overlay, load_overlay, read_overlay, replace_overlay
+from manyclaw.tenancy import (
+    InvalidDocument,
+    check_overlay,
+    load_overlay,
+    read_overlay,
+    refuse_overlay,
+    replace_overlay,
+)
 
 router = APIRouter(prefix="/v1/tenants/{tenant}", responses=PROBLEMS)
 
@@ -83,7 +91,9 @@ def show_usage(
 )
 def show_usage_csv(tenant: UsageOf, when: When, group_by: Grouping = "day") -> Response:
     """The same report as CSV, all rows."""
-    report = usage_report(runtime().scope(tenant), when.first, when.last, group_by)
+    scope = runtime().scope(tenant)
+    record(scope.audit, "export.usage", on=f"usage-by-{group_by}", first=str(when.first), last=str(when.last))
+    report = usage_report(scope, when.first, when.last, group_by)
     name = f"{tenant}-usage-by-{group_by}-{when.first}-{when.last}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(usage.csv_text(report), media_type="text/csv", headers=headers)
@@ -130,7 +140,11 @@ def put_config(
     here = runtime()
     scope, gateway = here.scope(tenant), here.gateway_config
     tools = here.tools_of(scope)
-    check_overlay(data, gateway, tools)
+    try:
+        check_overlay(data, gateway, tools)
+    except InvalidDocument as error:
+        refuse_overlay(scope, data, error)
+        raise
     try:
         saved = replace_overlay(scope, data.decode(), gateway, tools, if_match=etag)
     except Conflict as error:

@@ -53,10 +53,20 @@ class Gate:
 
     Over the limit of failed tries even a right guess is refused; only a token that has been used from the same address
     before is let through, so that nobody behind a shared address can shut another out.
+
+    ``refused`` hears once a window and address that a token was not valid, with the tenant that it claimed (None: the
+    operator).
     """
 
-    def __init__(self, gateway: GatewayTable, access: GatewayTable, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        gateway: GatewayTable,
+        access: GatewayTable,
+        clock: Callable[[], float] = time.time,
+        refused: Callable[[str | None], None] = lambda _: None,
+    ) -> None:
         self._gateway = gateway
+        self._refused = refused
         self._access = access
         self._clock = clock
         self.throttle = Throttle(access, clock)
@@ -89,7 +99,8 @@ class Gate:
             self.throttle.judge(int(seen.get(counter, {}).get("count", 0)))
         token = asked.result()
         if token is None:
-            self.throttle.failed(counter)
+            if self.throttle.failed(counter) == 1:
+                self._refused(claimed)
             raise Refused(_NOT_VALID, hint=_HINT)
         self._remember_use(sha, used, here)
         return Principal(token.tenant, frozenset(token.scopes), sha, token.expires_at)

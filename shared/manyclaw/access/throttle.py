@@ -37,9 +37,9 @@ class Throttle:
         window = int(self._clock()) // WINDOW_SECONDS
         return f"FAILED#{digest(f'{place}|{claim}')[:32]}#{window}"
 
-    def failed(self, row: str) -> None:
-        """Count one failure."""
-        self._access.count(row, int(self._clock()) + 2 * WINDOW_SECONDS)
+    def failed(self, row: str) -> int:
+        """Count one failure; gives how many there are now in the window."""
+        return self._access.count(row, int(self._clock()) + 2 * WINDOW_SECONDS)
 
     def judge(self, failures: int) -> None:
         """Raises ``Throttled``, with the seconds until the window ends, when there were too many ``failures``."""

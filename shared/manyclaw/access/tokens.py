@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from manyclaw.audit import entry
 from manyclaw.errors import BadInput, NotFound
 from manyclaw.tenancy import GatewayTable, TenantId, tenant_id, utc_now
 
@@ -149,8 +150,14 @@ class Tokens:
             "created_at": utc_now(),
             "expires_at": expires_at,
         }
-        self._gateway.replace({f"TOKEN#{sha}": row, _index(owner, sha[:12]): {**row, "sha256": sha}})
+        told = self._entry("token.create", owner, row, expires_at=expires_at)
+        self._gateway.replace({f"TOKEN#{sha}": row, _index(owner, sha[:12]): {**row, "sha256": sha}}, also=[told])
         return secret, token_of(row)
+
+    def _entry(self, action: str, owner: TenantId | None, row: dict[str, Any], **more: int | None) -> dict[str, Any]:
+        """For the audit log: the token's id, never its name, which may say anything."""
+        on, scopes = f"token:{row['id']}", [str(scope) for scope in row["scopes"]]
+        return entry(self._gateway.audit(owner), action, on=on, scopes=scopes, more=more)
 
     def of(self, tenant: str | None) -> list[Token]:
         """The tokens of a tenant, or with None the operators', oldest first; those that have expired are left out."""
@@ -164,7 +171,8 @@ class Tokens:
         """End a token at once, with the dashboard sessions that it opened. Raises ``NotFound``."""
         row = self._row(tenant, token)
         owner = TenantId(row["tenant"]) if row.get("tenant") else None
-        self._gateway.replace({}, [f"TOKEN#{row['sha256']}", _index(owner, row["id"])])
+        told = self._entry("token.revoke", owner, row)
+        self._gateway.replace({}, [f"TOKEN#{row['sha256']}", _index(owner, row["id"])], also=[told])
         return token_of(row)
 
     def revoke_all(self, tenant: str) -> int:
@@ -193,7 +201,8 @@ class Tokens:
         ends = min(int(time.time()) + grace, old.expires_at or 2**53)
         values = {name: value for name, value in row.items() if name not in ("pk", "sk")} | {"expires_at": ends}
         bare = {name: value for name, value in values.items() if name != "sha256"}
-        self._gateway.replace({f"TOKEN#{row['sha256']}": bare, _index(old.tenant, old.id): values})
+        told = self._entry("token.rotate", old.tenant, row, ends_at=ends)
+        self._gateway.replace({f"TOKEN#{row['sha256']}": bare, _index(old.tenant, old.id): values}, also=[told])
         return made
 
     def _rows(self, owner: TenantId | None) -> list[dict[str, Any]]:

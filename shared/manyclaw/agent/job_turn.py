@@ -10,6 +10,7 @@ from typing import Any
 
 from manyclaw.agent.envelope import Envelope
 from manyclaw.agent.journal import Journal, Step, TurnRecord
+from manyclaw.agent.limits import over_limit_entry
 from manyclaw.agent.loading import Loaded
 from manyclaw.agent.opened import Opened
 from manyclaw.agent.prompt import Frame, user_content
@@ -17,14 +18,18 @@ from manyclaw.agent.pulse import Pulse
 from manyclaw.agent.runtime import Runtime
 from manyclaw.agent.skill_tools import names_of, offered
 from manyclaw.agent.thinking import Thinking, tool_context
+from manyclaw.agent.tool_audit import left_open
 from manyclaw.agent.tools import MAX_RESULT_CHARACTERS, tool_names
 from manyclaw.agent.turn import GIVE_UP_AT, Attempt, Turn
 from manyclaw.agent.upkeep_tools import JOB_TOOLS
+from manyclaw.audit import Actor, tool_call
+from manyclaw.audit import record as record_entry
 from manyclaw.aws import from_item
-from manyclaw.billing import OverLimit, turn_usage
+from manyclaw.billing import OverLimit, tell_once, turn_usage
 from manyclaw.errors import BadInput, PermanentError
 from manyclaw.schedules import OWN, Job, load_run
 from manyclaw.sessions import Message, append
+from manyclaw.skills import ToolFailed
 from manyclaw.telegram import IncomingMessage, split_message
 from manyclaw.tenancy import TenantScope
 
@@ -112,6 +117,9 @@ class JobTurn(Turn):
             source="schedule",
         )
 
+    def _actor(self, message: IncomingMessage) -> Actor:
+        return Actor("schedule", f"job:{self._job.job}", "schedule")
+
     def _ignored(self, loaded: Loaded, message: IncomingMessage) -> str:
         if loaded.status != "active":
             return f"the tenant is {loaded.status or 'not there'}"
@@ -128,7 +136,7 @@ class JobTurn(Turn):
         if record is not None and record.state == "answered":
             return self._hushed(journal, record)
         if record is not None and record.tries >= GIVE_UP_AT:
-            return _give_up(journal, record, "given up: the model could not be asked")
+            return _give_up(journal, record, "given up: the model could not be asked", left_open(opened.scope, record))
         if self._job.spec.kind != "prompt":
             return self._plain(opened, record)
         budget = self._job.spec.budget_run_usd
@@ -145,7 +153,11 @@ class JobTurn(Turn):
         """A minute's limit is waited for; a day's ends the part, without a word to the chat."""
         if over.quota.endswith("_per_minute"):
             raise over
-        return _give_up(opened.journal, opened.claimed(record), f"{OVER_QUOTA} ({over.quota})")
+        told: list[dict[str, Any]] = []
+        whom = f"job:{self._job.job}"
+        if whom not in over.told:
+            told = [tell_once(opened.scope, over, whom), over_limit_entry(opened.scope, opened.journal.turn, over)]
+        return _give_up(opened.journal, opened.claimed(record), f"{OVER_QUOTA} ({over.quota})", told)
 
     def _hushed(self, journal: Journal, record: TurnRecord) -> TurnRecord:
         """A quiet job's answer is kept in the conversation and not sent."""
@@ -161,7 +173,8 @@ class JobTurn(Turn):
         try:
             record, said = self._said(opened, record)
         except BadInput as error:
-            return _give_up(journal, record, f"the tool {self._job.spec.tool} could not be called: {error}")
+            why = f"the tool {self._job.spec.tool} could not be called: {error}"
+            return _give_up(journal, record, why, [self._called(opened, "refused")])
         if not said:
             return journal.finish(journal.commit_answer(record, [], []), _QUIET)
         asked = Message("user", user_content(opened.message, loaded.overlay.overlay.time_zone), journal.turn)
@@ -198,11 +211,22 @@ class JobTurn(Turn):
             known = spec.tool in tool_names() | names_of(loaded.skills)
             raise BadInput("allowed_tools does not name it." if known else "there is no such tool.")
         context = replace(tool_context(self._runtime, opened), call=opened.journal.turn)
-        said = tool.run(context, spec.arguments)[:MAX_RESULT_CHARACTERS]
+        try:
+            said = tool.run(context, spec.arguments)[:MAX_RESULT_CHARACTERS]
+        except ToolFailed:
+            record_entry(
+                opened.scope.audit, "tool.call", on=f"tool:{spec.tool}", outcome="failed", turn=opened.journal.turn
+            )
+            raise
         block = {"type": "tool_result", "tool_use_id": opened.journal.turn, "content": said}
-        return opened.journal.add_step(record, Step("result", [block]), datetime.now(UTC), []), said
+        told = [self._called(opened, "ok")]
+        return opened.journal.add_step(record, Step("result", [block]), datetime.now(UTC), told), said
+
+    def _called(self, opened: Opened, outcome: str) -> dict[str, Any]:
+        """For the audit log: the job's own call of its tool."""
+        return tool_call(opened.scope.audit, opened.journal.turn, "schedule", self._job.spec.tool, outcome)
 
 
-def _give_up(journal: Journal, record: TurnRecord, why: str) -> TurnRecord:
+def _give_up(journal: Journal, record: TurnRecord, why: str, told: list[dict[str, Any]] | None = None) -> TurnRecord:
     """Close the turn without a word to the chat: the ledger and the owners hear of it, not whoever reads there."""
-    return journal.finish(journal.commit_answer(record, [], [], gave_up=True), why)
+    return journal.finish(journal.commit_answer(record, [], told or [], gave_up=True), why)

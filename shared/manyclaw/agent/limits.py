@@ -11,6 +11,7 @@ from manyclaw.agent.journal import TurnRecord
 from manyclaw.agent.loading import Loaded
 from manyclaw.agent.opened import Opened
 from manyclaw.agent.texts import text
+from manyclaw.audit import entry
 from manyclaw.billing import Gate, OverLimit, claim_warning, tell_once
 from manyclaw.errors import ManyclawError
 from manyclaw.logs import fields
@@ -40,8 +41,17 @@ def answer_over_limit(opened: Opened, record: TurnRecord | None, over: OverLimit
     journal, message = opened.journal, opened.message
     whom = message.user if over.quota.startswith("user_") else message.conversation
     if whom not in over.told:
-        return journal.commit_answer(record, [_notice(opened.loaded, over)], [tell_once(opened.scope, over, whom)])
+        told = over_limit_entry(opened.scope, journal.turn, over)
+        tell = tell_once(opened.scope, over, whom)
+        return journal.commit_answer(record, [_notice(opened.loaded, over)], [tell, told])
     return journal.finish(journal.commit_answer(record, [], []), f"over {over.quota}, told before")
+
+
+def over_limit_entry(scope: TenantScope, turn: str, over: OverLimit) -> dict[str, Any]:
+    """For the audit log: that a limit refused a call. It goes with ``tell_once``: once a window."""
+    ends = f"{over.resets_at:%Y-%m-%dT%H:%M:%SZ}"
+    on = f"limit:{over.quota}"
+    return entry(scope.audit, "quota.exceeded", on=on, outcome="refused", turn=turn, resets_at=ends)
 
 
 def _notice(loaded: Loaded, over: OverLimit) -> str:

@@ -17,6 +17,7 @@ from manyclaw.agent.runtime import Runtime
 from manyclaw.agent.skill_tools import known_tools
 from manyclaw.agent.texts import text
 from manyclaw.agent.turn import Attempt, Outcome, attempted
+from manyclaw.audit import Actor, acting
 from manyclaw.billing import TurnUsage, turn_usage
 from manyclaw.errors import ManyclawError, RetryableError, Superseded
 from manyclaw.logs import fields
@@ -68,7 +69,8 @@ def run_scheduled(runtime: Runtime, attempt: Attempt, pulse: Pulse) -> Outcome:
     """Bring a due time, or a run's part, as far as it goes; never raises for what the queue should bring again."""
     facts: dict[str, object] = {"source": attempt.envelope.source}
     if attempt.envelope.source == "schedule":
-        return attempted(attempt, facts, lambda: _fire(runtime, attempt.envelope))
+        with acting(Actor("schedule", f"job:{attempt.envelope.job}", "schedule")):
+            return attempted(attempt, facts, lambda: _fire(runtime, attempt.envelope))
     return attempted(attempt, facts, lambda: _run_part(runtime, attempt, pulse, facts))
 
 

@@ -28,6 +28,7 @@ from manyclaw.agent.skill_tools import offered, skills_paragraph
 from manyclaw.agent.spending import Spending
 from manyclaw.agent.steps import messages_of, paused, without_orphans
 from manyclaw.agent.texts import text
+from manyclaw.agent.tool_audit import called, called_there
 from manyclaw.agent.tools import ToolContext, run_tool
 from manyclaw.aws import TransactionRefused
 from manyclaw.billing import Call, Settlement
@@ -126,10 +127,11 @@ class Thinking:
                 return self._journal.commit_answer(self._mine(), [text("failed", self._language)], [])
             with self._spending.settled(call, self._settlement(stable, call, answer)) as settled:
                 self._mcp_called(stable, answer)
+                told = called_there(self._scope, self._journal.turn, answer.content)
                 if not self._goes_on(answer):
-                    return self._commit(said, answer, settled)
+                    return self._commit(said, answer, [*settled, *told])
                 step = Step("assistant", answer.content)
-                self._record = self._journal.add_step(self._mine(), step, datetime.now(UTC), settled)
+                self._record = self._journal.add_step(self._mine(), step, datetime.now(UTC), [*settled, *told])
 
     def _goes_on(self, answer: Answer) -> bool:
         """Whether the model waits for tools, or was paused among a server's and wants to be asked on."""
@@ -190,7 +192,8 @@ class Thinking:
         for use in uses[results:]:
             context = tool_context(self._runtime, self._opened)
             block = run_tool(stable.tools, use, context)
-            self._record = self._journal.add_step(self._mine(), Step("result", [block]), datetime.now(UTC), [])
+            told = called(self._scope, self._journal.turn, use, block, stable.tools)
+            self._record = self._journal.add_step(self._mine(), Step("result", [block]), datetime.now(UTC), [told])
 
     def _call(self, stable: Frame, said: list[Message]) -> tuple[Call, Answer]:
         """One whole answer. A busy model is tried again under the same ledger row, a broken call under a new one."""

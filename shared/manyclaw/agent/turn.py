@@ -24,6 +24,8 @@ from manyclaw.agent.remembering import handing_over
 from manyclaw.agent.runtime import Runtime
 from manyclaw.agent.texts import text
 from manyclaw.agent.thinking import Thinking
+from manyclaw.agent.tool_audit import left_open
+from manyclaw.audit import Actor, acting
 from manyclaw.aws import TransactionRefused, error_code, is_aws_error
 from manyclaw.billing import OverLimit
 from manyclaw.errors import ManyclawError, Misconfigured, RetryableError
@@ -104,6 +106,10 @@ class Turn:
         message = self._message()
         if message is None or message.sender_is_bot:
             return Outcome("ignored: no message of a person")
+        with acting(self._actor(message)):
+            return self._run(message)
+
+    def _run(self, message: IncomingMessage) -> Outcome:
         scope = self._runtime.scopes.open(self._envelope.tenant)
         journal = Journal(scope, message.conversation, self._envelope.turn)
         record = journal.resume() if self._attempt.receives > 1 else None
@@ -136,6 +142,10 @@ class Turn:
 
     def _message(self) -> IncomingMessage | None:
         return read_message(self._envelope.update)
+
+    def _actor(self, message: IncomingMessage) -> Actor:
+        """Who is behind what this turn does, for the audit log."""
+        return Actor("user", f"telegram:{message.user}", "telegram")
 
     def _known(self, journal: Journal) -> TurnRecord:
         """The turn that was there already. One that was given up is tried anew: its letter came back from the dead."""
@@ -170,7 +180,8 @@ class Turn:
             return journal.commit_answer(opened.claimed(record), split_message(said), [])
         if record is not None and record.tries >= GIVE_UP_AT:
             log.error("turn given up", extra=fields(tenant=opened.scope.tenant, turn=journal.turn))
-            return journal.commit_answer(record, split_message(text("failed", opened.language)), [], gave_up=True)
+            apology = split_message(text("failed", opened.language))
+            return journal.commit_answer(record, apology, left_open(opened.scope, record), gave_up=True)
         assert opened.loaded.pairing is not None
         self._pulse.type_in(opened.bot, message.chat_id, message.thread_id)
         thinking = self.thinking(self._runtime, opened, self._attempt.seconds_left, self._facts)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from manyclaw.audit import entry
 from manyclaw.aws import error_code, to_item
 from manyclaw.billing.limits import Allowance, Limits
 from manyclaw.billing.tenants import ROW
@@ -113,7 +114,10 @@ def set_limits(table: GatewayTable, scope: TenantScope, limits: Limits) -> None:
     NotFound
         There is no such tenant, or its making was interrupted.
     """
-    table.merge(ROW + scope.tenant, {"tenant": scope.tenant, "limits": limits.as_map(), "updated_at": utc_now()})
+    shown = [f"{name}={value}" for name, value in limits.as_map().items() if name != "warn_at"]
+    told = entry(table.audit(scope.tenant), "quota.change", on="limits", limits=shown)
+    values = {"tenant": scope.tenant, "limits": limits.as_map(), "updated_at": utc_now()}
+    table.merge(ROW + scope.tenant, values, also=[told])
     copy_limits(scope, limits)
 
 

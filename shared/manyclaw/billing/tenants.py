@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
+from manyclaw.audit import entry
 from manyclaw.errors import BadInput
 from manyclaw.tenancy import GatewayTable, TenantScope, utc_now
 
@@ -62,4 +63,7 @@ def set_markup(table: GatewayTable, scope: TenantScope, percent: Decimal, first:
     if not percent.is_finite() or percent < -_HUNDRED:
         raise BadInput(f"{percent} is no markup.", hint="Give a percentage like 20, or -10 for a discount.")
     values = {"tenant": scope.tenant, _MARKUP + first.isoformat(): percent, "updated_at": utc_now()}
-    table.merge(ROW + scope.tenant, values)
+    told = entry(
+        table.audit(scope.tenant), "markup.change", on=f"tenant:{scope.tenant}", percent=str(percent), first=str(first)
+    )
+    table.merge(ROW + scope.tenant, values, also=[told])

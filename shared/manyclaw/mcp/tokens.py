@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from manyclaw.audit import intent
 from manyclaw.aws import conditionally, from_item, to_item
 from manyclaw.errors import BadInput, Conflict
 from manyclaw.tenancy import TenantScope, delete_secret, get_secret, put_secret, utc_now
@@ -54,14 +55,16 @@ def store_token(scope: TenantScope, server: str, host: str, token: str) -> None:
     """
     if not token.isascii() or not token.isprintable() or " " in token or len(token) > MAX_TOKEN_CHARACTERS:
         raise BadInput(f"That is no token: at most {MAX_TOKEN_CHARACTERS} printable characters without spaces.")
-    _change(scope, lambda known: {**known, server: StoredToken(server, host, utc_now())})
-    put_secret(scope, secret_name(server), json.dumps({"host": host, "token": token}))
+    with intent(scope.audit, "mcp.token", on=f"server:{server}", host=host):
+        _change(scope, lambda known: {**known, server: StoredToken(server, host, utc_now())})
+        put_secret(scope, secret_name(server), json.dumps({"host": host, "token": token}))
 
 
 def forget_token(scope: TenantScope, server: str) -> bool:
     """Delete a server's token; False when there was none."""
-    gone = delete_secret(scope, secret_name(server))
-    _change(scope, lambda known: {name: each for name, each in known.items() if name != server})
+    with intent(scope.audit, "mcp.forget", on=f"server:{server}"):
+        gone = delete_secret(scope, secret_name(server))
+        _change(scope, lambda known: {name: each for name, each in known.items() if name != server})
     return gone
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from manyclaw.audit import intent
 from manyclaw.memory.model import Subject, memory_path
 from manyclaw.memory.subjects import load_memory_row, mark_forgotten
 from manyclaw.memory.transcripts import chat_of
@@ -66,6 +67,15 @@ def forget(scope: TenantScope, whose: Subject, until: datetime, *, dry_run: bool
     Outdated, Unavailable
         Somebody else changes this memory at the same moment; S3 refuses to remove some files. Do it again.
     """
+    if dry_run:
+        return _forget(scope, whose, until, dry_run=True)
+    with intent(scope.audit, "memory.forget", on=f"subject:{whose}") as told:
+        report = _forget(scope, whose, until, dry_run=False)
+        told |= {"messages": report.messages, "files": report.memory_files, "facts": report.facts}
+    return report
+
+
+def _forget(scope: TenantScope, whose: Subject, until: datetime, *, dry_run: bool) -> ForgetReport:
     row = load_memory_row(scope, whose)
     if not dry_run:
         mark_forgotten(scope, whose, until)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from manyclaw.aws import from_item, get_rows, pages, to_item
+from manyclaw.audit import entry
+from manyclaw.aws import from_item, get_rows, pages, to_item, transact
 from manyclaw.schedules.model import Job
 from manyclaw.tenancy import TenantScope, utc_now
 
@@ -26,7 +27,8 @@ _A_BATCH = 100
 def subscribe(scope: TenantScope, job: str, conversation: str, *, wants: bool) -> None:
     """Remember whether a chat wants a job."""
     row = {**scope.key(f"SUB#{job}#{conversation}").__dict__, "wants": wants, "at": utc_now()}
-    scope.clients.dynamodb.put_item(TableName=scope.table, Item=to_item(row))
+    told = entry(scope.audit, "schedule.subscribe", on=f"job:{job}", chat=conversation, wants=wants)
+    transact(scope.clients.dynamodb, [{"Put": {"TableName": scope.table, "Item": to_item(row)}}, told])
 
 
 def chats_of(scope: TenantScope, job: Job) -> tuple[str, ...]:

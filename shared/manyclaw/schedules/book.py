@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from manyclaw.audit import entry
 from manyclaw.errors import BadInput, Conflict, NotFound
 from manyclaw.schedules.model import REMINDER_PREFIX, Job, check_spec, job_id
 from manyclaw.schedules.presets import PRESETS, preset
@@ -108,7 +109,7 @@ class JobBook:
         if not self.get(job).stored:
             raise Conflict(f"{job} is a preset that was never changed.", hint="There is nothing to remove.")
         remove_schedule(self.scope, job)
-        delete_job(self.scope, job)
+        delete_job(self.scope, job, entry(self.scope.audit, "schedule.remove", on=f"job:{job}"))
 
     def _followed(self, job: str) -> Job:
         found = self.get(job)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from manyclaw.aws import conditionally, to_item
+from contextlib import suppress
+
+from manyclaw.audit import entry
+from manyclaw.aws import TransactionRefused, conditionally, to_item, transact
 from manyclaw.schedules.model import Job
 from manyclaw.schedules.store import job_key, load_job
 from manyclaw.schedules.timetable import remove_schedule
@@ -28,24 +31,19 @@ def pause_if_failing(scope: TenantScope, job: str, reason: str) -> Job | None:
 
 def switch_off(scope: TenantScope, job: Job, reason: str, *, tell: bool = False) -> None:
     """Switch a job off unless it has changed since it was read; ``tell`` says that its owners are to hear of it."""
-    conditionally(
-        scope.clients.dynamodb.update_item,
-        TableName=scope.table,
-        Key=job_key(scope, job.job).wire(),
-        UpdateExpression="SET enabled = :off, paused = :why, notice_due = :due, #version = :new, updated_at = :now",
-        ConditionExpression="#version = :old",
-        ExpressionAttributeNames={"#version": "version"},
-        ExpressionAttributeValues=to_item(
-            {
-                ":off": False,
-                ":why": reason,
-                ":due": tell,
-                ":old": job.version,
-                ":new": job.version + 1,
-                ":now": utc_now(),
-            }
-        ),
-    )
+    values = {":off": False, ":why": reason, ":due": tell, ":old": job.version, ":new": job.version + 1}
+    update = {
+        "TableName": scope.table,
+        "Key": job_key(scope, job.job).wire(),
+        "UpdateExpression": "SET enabled = :off, paused = :why, notice_due = :due, #version = :new, updated_at = :now",
+        "ConditionExpression": "#version = :old",
+        "ExpressionAttributeNames": {"#version": "version"},
+        "ExpressionAttributeValues": to_item({**values, ":now": utc_now()}),
+    }
+    on, version = f"job:{job.job}", job.version + 1
+    told = entry(scope.audit, "schedule.pause", on=on, version=version, failures=job.failures)
+    with suppress(TransactionRefused):
+        transact(scope.clients.dynamodb, [{"Update": update}, told])
 
 
 def clear_notice(scope: TenantScope, job: Job) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from manyclaw.audit import entry
 from manyclaw.aws import from_item, to_item
 from manyclaw.errors import BadInput
 from manyclaw.schedules.model import REMINDER_PREFIX, Job, JobSpec
@@ -130,7 +131,7 @@ def cancel_reminder(scope: TenantScope, user: str, job: str) -> bool:
     if not job.startswith(_of_user(user)) or load_job(scope, job) is None:
         return False
     remove_schedule(scope, job)
-    delete_job(scope, job)
+    delete_job(scope, job, entry(scope.audit, "reminder.cancel", on=f"reminder:{job}"))
     return True
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from manyclaw.aws import conditionally, from_item, to_item
+from manyclaw.audit import digest, entry
+from manyclaw.aws import TransactionRefused, from_item, to_item, transact
 from manyclaw.errors import Conflict
 from manyclaw.schedules.model import REMINDER_PREFIX, Job, JobSpec
 from manyclaw.tenancy import Key, TenantScope, utc_now
@@ -28,7 +30,7 @@ def insert_job(scope: TenantScope, job: Job) -> bool:
     """Write a job that is not there; False when it is."""
     now = utc_now()
     made = replace(job, created_at=now, updated_at=now)
-    return _put(scope, made, "attribute_not_exists(sk)", {})
+    return _put(scope, made, _told(scope, None, made), "attribute_not_exists(sk)", {})
 
 
 def update_job(scope: TenantScope, old: Job, new: Job) -> Job:
@@ -40,12 +42,31 @@ def update_job(scope: TenantScope, old: Job, new: Job) -> Job:
         It has changed since ``old`` was read, or was deleted.
     """
     changed = replace(new, version=old.version + 1, created_at=old.created_at, updated_at=utc_now())
-    if not _put(scope, changed, "#version = :old", {":old": old.version}):
+    if not _put(scope, changed, _told(scope, old, changed), "#version = :old", {":old": old.version}):
         raise Conflict(f"The job {old.job} has changed since it was read.", hint="Read it again.")
     return changed
 
 
-def _put(scope: TenantScope, job: Job, condition: str, values: dict[str, Any]) -> bool:
+def _told(scope: TenantScope, old: Job | None, new: Job) -> dict[str, Any]:
+    """The entry for the audit log: which values changed, never a prompt or a reminder's text."""
+    if new.is_reminder:
+        due = f"{new.when.instant:%Y-%m-%dT%H:%M:%SZ}"
+        return entry(scope.audit, "reminder.set", on=f"reminder:{new.job}", chat=",".join(new.spec.chats), due=due)
+    before, after = old.spec.model_dump() if old else {}, new.spec.model_dump(mode="json")
+    now = new.spec.model_dump()
+    changed = sorted(name for name in now if not old or now[name] != before.get(name))
+    return entry(
+        scope.audit,
+        "schedule.change",
+        on=f"job:{new.job}",
+        version=new.version,
+        enabled=new.spec.enabled,
+        changed=changed,
+        sha256=digest(json.dumps(after, sort_keys=True)),
+    )
+
+
+def _put(scope: TenantScope, job: Job, told: dict[str, Any], condition: str, values: dict[str, Any]) -> bool:
     spec = job.spec.model_dump()
     row = {
         **job_key(scope, job.job).__dict__,
@@ -58,7 +79,11 @@ def _put(scope: TenantScope, job: Job, condition: str, values: dict[str, Any]) -
     if values:
         arguments["ExpressionAttributeNames"] = {"#version": "version"}
         arguments["ExpressionAttributeValues"] = to_item(values)
-    return conditionally(scope.clients.dynamodb.put_item, **arguments) is not None
+    try:
+        transact(scope.clients.dynamodb, [{"Put": arguments}, told])
+    except TransactionRefused:
+        return False
+    return True
 
 
 _STATE = ("job", "version", "failures", "paused", "notice_due", "user", "created_at", "updated_at")
@@ -78,9 +103,15 @@ def job_of(row: dict[str, Any]) -> Job:
     return Job(spec=JobSpec(**given), **(state | {name: int(row[name]) for name in ("version", "failures")}))
 
 
-def delete_job(scope: TenantScope, job: str) -> None:
-    """Remove the row, if it is there."""
-    scope.clients.dynamodb.delete_item(TableName=scope.table, Key=job_key(scope, job).wire())
+def delete_job(scope: TenantScope, job: str, *told: dict[str, Any]) -> None:
+    """Remove the row, if it is there; ``told`` is for the audit log, where somebody wanted it gone."""
+    key = job_key(scope, job).wire()
+    if not told:
+        scope.clients.dynamodb.delete_item(TableName=scope.table, Key=key)
+        return
+    gone = {"TableName": scope.table, "Key": key, "ConditionExpression": "attribute_exists(sk)"}
+    with suppress(TransactionRefused):
+        transact(scope.clients.dynamodb, [{"Delete": gone}, *told])
 
 
 def page_of_jobs(scope: TenantScope, limit: int = 100, cursor: str = "") -> tuple[list[Job], str]:

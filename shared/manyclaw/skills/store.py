@@ -7,6 +7,7 @@ from contextlib import suppress
 from threading import Lock
 from typing import Any
 
+from manyclaw.audit import intent
 from manyclaw.errors import BadInput, Conflict, NotFound, Unavailable
 from manyclaw.skills.bundle import Bundle, read_archive
 from manyclaw.skills.index import Index, Installed, SkillTool, load_index, save_index
@@ -67,15 +68,26 @@ def install(scope: TenantScope, bundle: Bundle, reserved: frozenset[str]) -> Ins
     )
     before = next((each for each in index.skills if each.name == name), None)
     _refuse_if_allowed(scope, _tool_names(before) - _tool_names(new), "The new version has no longer")
-    with suppress(Conflict):  # the same content is there already
-        write_text(
-            scope.clients.s3, scope.bucket, _key(scope, new), bundle.archive, etag="", content_type="application/zip"
-        )
-    save_index(scope, index, (*others, new))
-    _delete_files(scope, name, keep={new.version, before.version if before else ""})
-    for secret in set(before.secrets if before else ()) - set(new.secrets):
-        delete_secret(scope, secret_name(name, secret))
+    tools = [tool.name for tool in new.tools]
+    with intent(scope.audit, "skill.install", on=f"skill:{name}", version=new.version, tools=tools):
+        _put_in_place(scope, index, before, new, (*others, new), bundle.archive)
     return new
+
+
+def _put_in_place(
+    scope: TenantScope,
+    index: Index,
+    before: Installed | None,
+    new: Installed,
+    skills: tuple[Installed, ...],
+    archive: bytes,
+) -> None:
+    with suppress(Conflict):  # the same content is there already
+        write_text(scope.clients.s3, scope.bucket, _key(scope, new), archive, etag="", content_type="application/zip")
+    save_index(scope, index, skills)
+    _delete_files(scope, new.name, keep={new.version, before.version if before else ""})
+    for secret in set(before.secrets if before else ()) - set(new.secrets):
+        delete_secret(scope, secret_name(new.name, secret))
 
 
 def remove(scope: TenantScope, name: str) -> Installed:
@@ -91,11 +103,12 @@ def remove(scope: TenantScope, name: str) -> Installed:
     index = load_index(scope)
     found = find(scope, index, name)
     _refuse_if_allowed(scope, _tool_names(found), "The skill's tools are still allowed:")
-    save_index(scope, index, tuple(each for each in index.skills if each.name != name))
-    _delete_files(scope, name, keep=set())
-    _delete_keys(scope, [scope.object_key(scratch_path(name))])
-    for secret in found.secrets:
-        delete_secret(scope, secret_name(name, secret))
+    with intent(scope.audit, "skill.remove", on=f"skill:{name}", version=found.version):
+        save_index(scope, index, tuple(each for each in index.skills if each.name != name))
+        _delete_files(scope, name, keep=set())
+        _delete_keys(scope, [scope.object_key(scratch_path(name))])
+        for secret in found.secrets:
+            delete_secret(scope, secret_name(name, secret))
     return found
 
 
@@ -139,7 +152,8 @@ def set_secret(scope: TenantScope, skill: str, name: str, value: str) -> None:
     found = find(scope, load_index(scope), skill)
     if name not in found.secrets:
         raise BadInput(f"The skill {skill} names no secret {name!r} (secrets: {', '.join(found.secrets) or 'none'}).")
-    put_secret(scope, secret_name(skill, name), value)
+    with intent(scope.audit, "skill.secret", on=f"skill:{skill}", name=name):
+        put_secret(scope, secret_name(skill, name), value)
 
 
 def forget_secrets(scope: TenantScope) -> list[str]:

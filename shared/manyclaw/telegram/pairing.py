@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from manyclaw.audit import intent
 from manyclaw.aws import TransactionRefused, from_item, to_item, transact
 from manyclaw.errors import BadInput, Conflict, Refused, Unavailable
 from manyclaw.telegram.bot import Bot, TelegramRefused, TelegramUnavailable
@@ -133,6 +134,22 @@ def pair(
     if serving_status(scope) in (None, "deleting"):
         raise Conflict(f"Tenant {scope.tenant} is not there, or is being deleted.")
     bot, me = _find_bot(token, api_urls)
+    with intent(scope.audit, "pairing.pair", on=f"bot:{me['id']}") as told:
+        pairing = _pair(scope, table, token, bot, me, api_urls, webhook_base, allow_relay)
+        told["delivery"] = "webhook" if pairing.webhook_url else "relay"
+    return pairing
+
+
+def _pair(
+    scope: TenantScope,
+    table: GatewayTable,
+    token: str,
+    bot: Bot,
+    me: dict[str, Any],
+    api_urls: Sequence[str],
+    webhook_base: str,
+    allow_relay: bool,
+) -> Pairing:
     if not table.put(f"BOT#{me['id']}", {"tenant": scope.tenant, "claimed_at": utc_now()}, unless="tenant"):
         raise Conflict(
             f"The bot @{me['username']} is paired with another tenant.",
@@ -217,9 +234,16 @@ def unpair(scope: TenantScope, table: GatewayTable, default_api_url: str) -> lis
     list[str]
         What could not be done at Telegram, in words; it does not stand in the way.
     """
+    pairing, token = load_pairing(scope), get_secret(scope, TELEGRAM_TOKEN)
+    with intent(scope.audit, "pairing.unpair", on=f"bot:{pairing.bot_id if pairing else 'none'}"):
+        return _unpair(scope, table, default_api_url, pairing, token)
+
+
+def _unpair(
+    scope: TenantScope, table: GatewayTable, default_api_url: str, pairing: Pairing | None, token: str | None
+) -> list[str]:
     table.delete(f"WEBHOOK#{scope.tenant}")
     notes = []
-    pairing, token = load_pairing(scope), get_secret(scope, TELEGRAM_TOKEN)
     if token is not None:
         api_url = (pairing.api_url if pairing else "") or default_api_url
         notes = delete_webhook(Bot(api_url, token))

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from manyclaw.tenancy.overlay_store import LoadedOverlay as LoadedOverlay
     from manyclaw.tenancy.overlay_store import load_overlay as load_overlay
     from manyclaw.tenancy.overlay_store import read_overlay as read_overlay
+    from manyclaw.tenancy.overlay_store import refuse_overlay as refuse_overlay
     from manyclaw.tenancy.overlay_store import replace_overlay as replace_overlay
     from manyclaw.tenancy.overlay_store import save_overlay as save_overlay
     from manyclaw.tenancy.registry import Registry as Registry
@@ -91,6 +92,7 @@ else:
             "put_secret": "secrets",
             "read_gateway_config": "gateway_store",
             "read_overlay": "overlay_store",
+            "refuse_overlay": "overlay_store",
             "replace_overlay": "overlay_store",
             "read_text": "objects",
             "remove_objects": "removal",

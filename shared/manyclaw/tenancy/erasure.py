@@ -3,7 +3,8 @@
 The order makes every interruption harmless and every repetition safe: first nothing new can come in (status
 ``deleting``, then the webhook's row), then the outside is told, then secrets, files and conversations go, and the
 registry's row, by which the deletion can be found and repeated, goes last. The ledger and the day counters are kept
-for the last invoice; they hold token counts and costs, never a word of a conversation.
+for the last invoice; they hold token counts and costs, never a word of a conversation. The audit log is kept too: its
+partition is not among those that go, and the tenant's session has no right to change it.
 """
 
 from __future__ import annotations
@@ -82,7 +83,9 @@ def erase(
     report.kept_usage_rows = len(row_keys(scope, scope.part("USAGE", "").pk, "DAY#"))
     if not dry_run:
         registry.table.delete(f"WEBHOOK#{found}")
-        registry.forget(found)
+        removed = {"object_versions": report.object_versions, "conversations": report.conversations}
+        removed |= {"rows": report.conversation_rows + report.other_rows, "secrets": len(report.secrets)}
+        registry.forget(found, removed)
     return report
 
 

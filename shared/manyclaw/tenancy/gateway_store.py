@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from threading import Lock
 
+from manyclaw.audit import OPERATOR, Inbox, digest, intent
 from manyclaw.aws import Clients
 from manyclaw.errors import Misconfigured, Unavailable
 from manyclaw.settings import Settings
@@ -106,4 +107,6 @@ def save_gateway_config(clients: Clients, settings: Settings, text: str, *, etag
         Somebody else has written it meanwhile.
     """
     parse_gateway_config(text)
-    return write_text(clients.s3, settings.bucket, GATEWAY_CONFIG_KEY, text, etag=etag)
+    log = Inbox(OPERATOR, settings.table, clients)
+    with intent(log, "gateway.change", on=GATEWAY_CONFIG_KEY, sha256=digest(text), bytes=len(text.encode())):
+        return write_text(clients.s3, settings.bucket, GATEWAY_CONFIG_KEY, text, etag=etag)

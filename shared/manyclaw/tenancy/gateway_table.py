@@ -20,7 +20,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from manyclaw.aws import Clients, conditionally, from_item, pages, to_item, transact
+from manyclaw.audit import OPERATOR, Inbox
+from manyclaw.aws import Clients, TransactionRefused, conditionally, from_item, pages, to_item, transact
 from manyclaw.settings import Settings
 
 PARTITION = "GATEWAY"
@@ -40,6 +41,10 @@ class GatewayTable:
         self._table = settings.table
         self._clients = clients
         self._partition = partition
+
+    def audit(self, owner: str | None = None) -> Inbox:
+        """The audit log of a tenant, or the operator's own; entries can be part of this table's transactions."""
+        return Inbox(owner or OPERATOR, self._table, self._clients)
 
     def get(self, sk: str) -> dict[str, Any] | None:
         """One row, read consistently, or None."""
@@ -84,14 +89,23 @@ class GatewayTable:
         item = to_item({"pk": self._partition, "sk": sk, **values})
         return held(self._clients.dynamodb.put_item, TableName=self._table, Item=item, **arguments)
 
-    def replace(self, puts: Mapping[str, Mapping[str, Any]], deletes: Sequence[str] = ()) -> None:
-        """Write and remove several rows, all or none. Raises ``Unavailable`` when the rows stay in contention."""
+    def replace(
+        self,
+        puts: Mapping[str, Mapping[str, Any]],
+        deletes: Sequence[str] = (),
+        *,
+        also: Sequence[dict[str, Any]] = (),
+    ) -> None:
+        """Write and remove several rows, all or none, with ``also``'s items of other partitions.
+
+        Raises ``Unavailable`` when the rows stay in contention.
+        """
         items: list[dict[str, Any]] = [
             {"Put": {"TableName": self._table, "Item": to_item({"pk": self._partition, "sk": sk, **values})}}
             for sk, values in puts.items()
         ]
         items += [{"Delete": {"TableName": self._table, "Key": self._key(sk)}} for sk in deletes]
-        transact(self._clients.dynamodb, items)
+        transact(self._clients.dynamodb, [*items, *also])
 
     def count(self, sk: str, expires_at: int) -> int:
         """Add one to a row's ``count`` and give the sum; the row goes after ``expires_at`` (seconds since 1970)."""
@@ -105,15 +119,19 @@ class GatewayTable:
         )
         return int(from_item(dict(answer["Attributes"]))["count"])
 
-    def merge(self, sk: str, values: Mapping[str, Any]) -> None:
-        """Set some attributes of a row and leave its others alone; makes the row if there is none."""
-        self._clients.dynamodb.update_item(
-            TableName=self._table,
-            Key=self._key(sk),
-            UpdateExpression="SET " + ", ".join(f"#n{index} = :v{index}" for index in range(len(values))),
-            ExpressionAttributeNames={f"#n{index}": name for index, name in enumerate(values)},
-            ExpressionAttributeValues=to_item({f":v{index}": value for index, value in enumerate(values.values())}),
-        )
+    def merge(self, sk: str, values: Mapping[str, Any], *, also: Sequence[dict[str, Any]] = ()) -> None:
+        """Set some attributes of a row and leave its others alone; makes the row if there is none.
+
+        ``also`` are items of other partitions in the same transaction.
+        """
+        update = {
+            "TableName": self._table,
+            "Key": self._key(sk),
+            "UpdateExpression": "SET " + ", ".join(f"#n{index} = :v{index}" for index in range(len(values))),
+            "ExpressionAttributeNames": {f"#n{index}": name for index, name in enumerate(values)},
+            "ExpressionAttributeValues": to_item({f":v{index}": value for index, value in enumerate(values.values())}),
+        }
+        transact(self._clients.dynamodb, [{"Update": update}, *also])
 
     def set_status(self, sk: str, status: str, now: str, *, even_deleting: bool = False) -> bool:
         """Change a row's status; False when there is no such row, or it is being deleted."""
@@ -159,20 +177,31 @@ class GatewayTable:
 
 
 def set_status(
-    clients: Clients, table: str, key: dict[str, Any], status: str, now: str, *, even_deleting: bool = False
+    clients: Clients,
+    table: str,
+    key: dict[str, Any],
+    status: str,
+    now: str,
+    *,
+    even_deleting: bool = False,
+    also: Sequence[dict[str, Any]] = (),
 ) -> bool:
     """Change the status of the row at ``key`` if it exists; what is being deleted stays so.
 
-    ``even_deleting`` lets the deletion itself repeat its first step.
+    ``even_deleting`` lets the deletion itself repeat its first step; ``also`` are items of the same transaction.
     """
     condition = "attribute_exists(sk)" + ("" if even_deleting else " AND #status <> :deleting")
     values = {":status": status, ":now": now} | ({} if even_deleting else {":deleting": "deleting"})
-    return held(
-        clients.dynamodb.update_item,
-        TableName=table,
-        Key=key,
-        UpdateExpression="SET #status = :status, updated_at = :now",
-        ConditionExpression=condition,
-        ExpressionAttributeNames={"#status": "status"},
-        ExpressionAttributeValues=to_item(values),
-    )
+    update = {
+        "TableName": table,
+        "Key": key,
+        "UpdateExpression": "SET #status = :status, updated_at = :now",
+        "ConditionExpression": condition,
+        "ExpressionAttributeNames": {"#status": "status"},
+        "ExpressionAttributeValues": to_item(values),
+    }
+    try:
+        transact(clients.dynamodb, [{"Update": update}, *also])
+    except TransactionRefused:
+        return False
+    return True

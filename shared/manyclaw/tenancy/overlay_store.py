@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
-from manyclaw.aws import from_item, pages, to_item
+from manyclaw.audit import SYSTEM, digest, entry, intent, record
+from manyclaw.aws import TransactionRefused, from_item, pages, to_item, transact
 from manyclaw.tenancy.documents import InvalidDocument
 from manyclaw.tenancy.gateway import GatewayConfig
-from manyclaw.tenancy.gateway_table import held
 from manyclaw.tenancy.objects import StoredText, Unchanged, read_text, write_text
 from manyclaw.tenancy.overlay import MCP_PREFIX, OVERLAY_PATH, Overlay, check_overlay, parse_overlay
 from manyclaw.tenancy.registry import utc_now
@@ -101,11 +101,11 @@ def _judge(scope: TenantScope, stored: StoredText, gateway: GatewayConfig, tools
     try:
         overlay = check_overlay(stored.data, gateway, tools)
     except InvalidDocument as error:
-        is_new = _write_problem(scope, stored.etag, str(error))
+        is_new = _write_problem(scope, stored, error)
         last = _usable(str(good["yaml"]), gateway, tools) if good else Overlay()
         return LoadedOverlay(last, str(good["etag"]) if good else "", str(error), is_new)
     if (good or {"etag": ""})["etag"] != stored.etag:
-        _put(scope, _GOOD, {"etag": stored.etag, "yaml": stored.text, "at": utc_now()})
+        _write_good(scope, stored, (good or {}).get("etag"))
     if _PROBLEM in rows:
         scope.clients.dynamodb.delete_item(TableName=scope.table, Key=scope.key(_PROBLEM).wire())
     return LoadedOverlay(overlay, stored.etag)
@@ -139,19 +139,47 @@ def _config_rows(scope: TenantScope) -> dict[str, dict[str, Any]]:
     return {row["sk"]: row for row in map(from_item, items)}
 
 
-def _put(scope: TenantScope, sk: str, values: dict[str, Any], **condition: Any) -> bool:
+def _put(scope: TenantScope, sk: str, values: dict[str, Any], told: dict[str, Any], **condition: Any) -> bool:
+    """Write a row with its entry for the audit log; False when the condition did not hold."""
     item = to_item({"pk": scope.key(sk).pk, "sk": sk, **values})
-    return held(scope.clients.dynamodb.put_item, TableName=scope.table, Item=item, **condition)
+    try:
+        transact(scope.clients.dynamodb, [{"Put": {"TableName": scope.table, "Item": item, **condition}}, told])
+    except TransactionRefused:
+        return False
+    return True
 
 
-def _write_problem(scope: TenantScope, etag: str, message: str) -> bool:
+def _write_good(scope: TenantScope, stored: StoredText, before: str | None) -> None:
+    """Remember a good version. However it got into the bucket, the audit log then knows that it came into force."""
+    etag = stored.etag.strip('"')
+    told = entry(scope.audit, "config.in_force", on=OVERLAY_PATH, actor=SYSTEM, etag=etag, sha256=digest(stored.data))
+    condition = {"ConditionExpression": "attribute_not_exists(sk)"} if before is None else {}
+    if before is not None:
+        condition = {"ConditionExpression": "etag = :before"}
+        condition |= {"ExpressionAttributeValues": to_item({":before": before})}  # type: ignore[dict-item]
+    _put(scope, _GOOD, {"etag": stored.etag, "yaml": stored.text, "at": utc_now()}, told, **condition)
+
+
+def _write_problem(scope: TenantScope, stored: StoredText, error: InvalidDocument) -> bool:
     return _put(
         scope,
         _PROBLEM,
-        {"etag": etag, "message": message[:4_000], "at": utc_now()},
+        {"etag": stored.etag, "message": str(error)[:4_000], "at": utc_now()},
+        entry(scope.audit, "config.refused", actor=SYSTEM, **_refusal(stored.data, error)),
         ConditionExpression="attribute_not_exists(sk) OR etag <> :etag",
-        ExpressionAttributeValues=to_item({":etag": etag}),
+        ExpressionAttributeValues=to_item({":etag": stored.etag}),
     )
+
+
+def _refusal(data: bytes, error: InvalidDocument) -> dict[str, Any]:
+    """What the audit log is told of a broken file: which it was and the lines, never what stands there."""
+    lines = [str(problem.line) for problem in error.problems]
+    return {"on": OVERLAY_PATH, "outcome": "refused", "sha256": digest(data), "lines": lines}
+
+
+def refuse_overlay(scope: TenantScope, data: bytes, error: InvalidDocument) -> None:
+    """Write down that somebody handed in a broken file; nothing else comes of it."""
+    record(scope.audit, "config.refused", **_refusal(data, error))
 
 
 def read_overlay(scope: TenantScope) -> StoredText | None:
@@ -192,11 +220,16 @@ def replace_overlay(
     scope: TenantScope, text: str, gateway: GatewayConfig, tools: frozenset[str], *, if_match: str | None = None
 ) -> SavedOverlay:
     """As :func:`save_overlay`, for one who goes on with the new ETag."""
-    check_overlay(text, gateway, tools)
+    try:
+        check_overlay(text, gateway, tools)
+    except InvalidDocument as error:
+        refuse_overlay(scope, text.encode(), error)
+        raise
     stored = read_overlay(scope)
     if stored and stored.data == text.encode():
         return SavedOverlay(False, stored.etag)
     present = stored.etag if stored else ""
     etag = present if if_match is None else if_match
-    written = write_text(scope.clients.s3, scope.bucket, scope.object_key(OVERLAY_PATH), text, etag=etag)
+    with intent(scope.audit, "config.change", on=OVERLAY_PATH, sha256=digest(text), bytes=len(text.encode())):
+        written = write_text(scope.clients.s3, scope.bucket, scope.object_key(OVERLAY_PATH), text, etag=etag)
     return SavedOverlay(True, written)

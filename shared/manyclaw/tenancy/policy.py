@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from manyclaw.aws import role_parts
 from manyclaw.errors import Misconfigured
 from manyclaw.settings import Settings
 from manyclaw.tenancy.ids import TenantId
@@ -84,11 +85,3 @@ def schedule_name(tenant: TenantId, job: str) -> str:
     The dot, which no tenant id can hold, parts the two: ``acme.*`` never matches a schedule of ``acme-eu``.
     """
     return f"{tenant}.{job}"
-
-
-def role_parts(role_arn: str) -> tuple[str, str]:
-    """The partition and the account of a role's ARN. Raises ``Misconfigured`` for what is none."""
-    parts = role_arn.split(":")
-    if len(parts) < 6 or not parts[4]:
-        raise Misconfigured(f"{role_arn!r} is not the ARN of a role.", hint="Check MANYCLAW_TENANT_ROLE_ARN.")
-    return parts[1], parts[4]

@@ -11,14 +11,16 @@ rights and cannot change in one transaction, so each change has an order in whic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from manyclaw.aws import from_item, to_item
+from manyclaw.audit import entry, record
+from manyclaw.aws import TransactionRefused, from_item, to_item, transact
 from manyclaw.errors import Conflict, NotFound
-from manyclaw.tenancy.gateway_table import GatewayTable, held, set_status
+from manyclaw.tenancy.gateway_table import GatewayTable, set_status
 from manyclaw.tenancy.ids import TenantId, tenant_id
 from manyclaw.tenancy.scope import ScopeFactory, TenantScope
 
@@ -97,12 +99,10 @@ class Registry:
         limits = (self.table.get(_BILLING + checked) or {}).get("limits")
         item = {"pk": scope.key(META).pk, "sk": META, "status": ACTIVE, "created_at": now, "updated_at": now}
         item |= {"limits": limits} if limits else {}
-        held(
-            scope.clients.dynamodb.put_item,
-            TableName=scope.table,
-            Item=to_item(item),
-            ConditionExpression="attribute_not_exists(sk)",
-        )
+        condition = {"ConditionExpression": "attribute_not_exists(sk)"}
+        put = {"Put": {"TableName": scope.table, "Item": to_item(item), **condition}}
+        with suppress(TransactionRefused):  # somebody else has finished it
+            transact(scope.clients.dynamodb, [put, entry(scope.audit, "tenant.create", on=f"tenant:{checked}")])
         return made
 
     def _must_be_unfinished(self, tenant: TenantId, scope: TenantScope) -> None:
@@ -141,7 +141,7 @@ class Registry:
             There is no such tenant; its making was never finished; it is being deleted.
         """
         held_row = self._changeable(tenant)
-        self._set_own_status(held_row.tenant, SUSPENDED)
+        self._set_own_status(held_row.tenant, SUSPENDED, "tenant.suspend")
         self._set_listed_status(held_row.tenant, SUSPENDED)
         return self.get(held_row.tenant)
 
@@ -149,19 +149,27 @@ class Registry:
         """Serve a suspended tenant again. Raises as :meth:`suspend` does."""
         held_row = self._changeable(tenant)
         self._set_listed_status(held_row.tenant, ACTIVE)
-        self._set_own_status(held_row.tenant, ACTIVE)
+        self._set_own_status(held_row.tenant, ACTIVE, "tenant.resume")
         return self.get(held_row.tenant)
 
     def mark_deleting(self, tenant: TenantId) -> None:
         """The first step of a deletion: nothing is served from here on and nothing brings the tenant back."""
         scope = self.scopes.open(tenant)
         now = utc_now()
-        set_status(scope.clients, scope.table, scope.key(META).wire(), DELETING, now, even_deleting=True)
+        told = entry(scope.audit, "tenant.delete", on=f"tenant:{tenant}", outcome="begun")
+        if not set_status(
+            scope.clients, scope.table, scope.key(META).wire(), DELETING, now, even_deleting=True, also=[told]
+        ):
+            record(scope.audit, "tenant.delete", on=f"tenant:{tenant}", outcome="begun")
         self.table.set_status(_TENANT + tenant, DELETING, now, even_deleting=True)
 
-    def forget(self, tenant: TenantId) -> None:
-        """The last step of a deletion: the registry's row. The billing row stays, so the last invoice is written."""
-        self.table.merge(_BILLING + tenant, {"tenant": tenant, "deleted_at": utc_now()})
+    def forget(self, tenant: TenantId, removed: Mapping[str, int]) -> None:
+        """The last step of a deletion: the registry's row. The billing row stays, so the last invoice is written.
+
+        ``removed`` are counts for the audit log, which stays too.
+        """
+        told = entry(self.table.audit(tenant), "tenant.delete", on=f"tenant:{tenant}", more=removed)
+        self.table.merge(_BILLING + tenant, {"tenant": tenant, "deleted_at": utc_now()}, also=[told])
         self.table.delete(_TENANT + tenant)
 
     def _changeable(self, tenant: str) -> Tenant:
@@ -170,9 +178,10 @@ class Registry:
             raise _being_deleted(found.tenant)
         return found
 
-    def _set_own_status(self, tenant: TenantId, status: str) -> None:
+    def _set_own_status(self, tenant: TenantId, status: str, action: str) -> None:
         scope = self.scopes.open(tenant)
-        if set_status(scope.clients, scope.table, scope.key(META).wire(), status, utc_now()):
+        told = entry(scope.audit, action, on=f"tenant:{tenant}")
+        if set_status(scope.clients, scope.table, scope.key(META).wire(), status, utc_now(), also=[told]):
             return
         if serving_status(scope) == DELETING:
             raise _being_deleted(tenant)

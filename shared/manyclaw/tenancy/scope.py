@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Any
 
-from manyclaw.aws import Clients, Credentials
+from manyclaw.audit import Inbox
+from manyclaw.aws import Clients, Credentials, role_parts
 from manyclaw.settings import Settings
 from manyclaw.tenancy.ids import TenantId, tenant_id
-from manyclaw.tenancy.policy import role_parts, schedule_name, session_policy
+from manyclaw.tenancy.policy import schedule_name, session_policy
 
 SESSION_SECONDS = 3600
 """Role chaining (a function's role assuming another) allows one hour at most."""
@@ -57,6 +58,11 @@ class TenantScope:
         """The session's own, for a library that makes its S3 requests itself (LanceDB)."""
         assert self._credentials is not None, "a scope made without a session"
         return self._credentials
+
+    @property
+    def audit(self) -> Inbox:
+        """The tenant's audit log: entries are handed in there, and what was sealed is read."""
+        return Inbox(self.tenant, self.table, self.clients)
 
     def key(self, sk: str) -> Key:
         """A key in the tenant's own partition: META, PAIRING#telegram, CONFIG#good, …"""

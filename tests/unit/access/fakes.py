@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from manyclaw.audit import OPERATOR, Inbox
+from manyclaw.aws import Clients
 from manyclaw.tenancy import GatewayTable
 
 
@@ -13,6 +15,7 @@ class MemoryTable(GatewayTable):
 
     def __init__(self) -> None:
         self.rows: dict[str, dict[str, Any]] = {}
+        self.told: list[dict[str, Any]] = []
         self.requests = 0
 
     def get(self, sk: str) -> dict[str, Any] | None:
@@ -28,7 +31,17 @@ class MemoryTable(GatewayTable):
         self.rows[sk] = {"sk": sk, **{name: value for name, value in values.items() if value is not None}}
         return True
 
-    def replace(self, puts: Mapping[str, Mapping[str, Any]], deletes: Sequence[str] = ()) -> None:
+    def audit(self, owner: str | None = None) -> Inbox:
+        return Inbox(owner or OPERATOR, "table", Clients("us-east-1"))
+
+    def replace(
+        self,
+        puts: Mapping[str, Mapping[str, Any]],
+        deletes: Sequence[str] = (),
+        *,
+        also: Sequence[dict[str, Any]] = (),
+    ) -> None:
+        self.told += also
         for sk, values in puts.items():
             self.put(sk, values)
         for sk in deletes:

@@ -14,10 +14,17 @@ import pytest
 
 from functions.api import app
 from manyclaw.access import Gate, Throttle, WebSessions
-from manyclaw.errors import Misconfigured, Unavailable
+from manyclaw.errors import Misconfigured, NotFound, Unavailable
 from tests.unit.access.fakes import MemoryTable
 
 ROOT = Path(__file__).resolve().parents[3]
+
+
+class _NoTenants:
+    """A registry without a tenant."""
+
+    def get(self, tenant: str) -> None:
+        raise NotFound(f"There is no tenant {tenant}.")
 
 
 class _Here:
@@ -28,6 +35,9 @@ class _Here:
         self.gate = Gate(self.gateway, self.access)
         self.throttle = Throttle(self.access)
         self.sessions = WebSessions(self.access)
+        self.access_table = self.access
+        self.registry = _NoTenants()
+        self.told: list[str] = []
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -40,8 +50,10 @@ def _loop() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def here(monkeypatch: pytest.MonkeyPatch) -> _Here:
     made = _Here()
-    for module in ("security", "dashboard.cookies", "dashboard.router", "dashboard.mini_app"):
+    for module in ("security", "acting", "dashboard.cookies", "dashboard.router", "dashboard.mini_app"):
         monkeypatch.setattr(f"functions.api.{module}.runtime", lambda: made)
+    monkeypatch.setattr("functions.api.dashboard.router.log_of", lambda tenant: tenant)
+    monkeypatch.setattr("functions.api.dashboard.router.record", lambda log, action, **_: made.told.append(action))
     return made
 
 
