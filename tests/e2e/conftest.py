@@ -20,9 +20,12 @@ _FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium. Without one the tests are skipped; with MANYCLAW_REQUIRE_BROWSER=1 they fail."""
+    """Chromium. Without one the tests are skipped; with MANYCLAW_REQUIRE_BROWSER=1 they fail.
+
+    For a module only: while Playwright runs, no other test of this process can have an event loop of its own.
+    """
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if found is None:
         message = "there is no Chromium here: install it (Debian: apt-get install chromium)"
