@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
 
 from tests.integration.world import World
 
@@ -43,3 +43,28 @@ def test_what_is_written_is_shown_as_text(world: World, page: Page) -> None:
     box.press("Enter")
     expect(page.get_by_role("log")).to_contain_text("<b>bold</b>")
     assert page.locator("img[src=x]").count() == 0
+
+
+def test_what_is_said_while_the_page_still_reads_the_chat_stays(world: World, page: Page) -> None:
+    # Given a page whose list of messages was made before somebody writes, and comes after it
+    acme = world.customer()
+    held: list[tuple[Route, APIResponse]] = []
+    page.route("**/messages?*", lambda route: held.append((route, route.fetch())))
+    page.goto(f"{world.stack['front_door']}/chat?bot={acme.username}")
+    box = page.get_by_role("textbox", name="Message")
+    expect(box).to_be_enabled()
+    page.wait_for_function("document.getElementById('log').textContent === 'Loading…'")
+    while not held:
+        page.wait_for_timeout(20)
+    page.unroute("**/messages?*")
+    box.fill("am I still here?")
+    box.press("Enter")
+    log = page.get_by_role("log")
+    expect(log).to_contain_text("am I still here?")
+    # When it comes
+    with page.expect_event("requestfinished"):
+        for route, response in held:
+            route.fulfill(response=response)
+    page.evaluate("() => new Promise((done) => setTimeout(done, 100))")
+    # Then what was written is still shown
+    expect(log).to_contain_text("am I still here?")

@@ -6,7 +6,17 @@ import { bubble, dayOf, element, paintAvatar } from "/chat/bubbles.js";
 const NEW_PERSON = "new";
 const BOTS_EVERY = 5000;
 const at = (id) => document.getElementById(id);
-const state = { bots: [], people: [], bot: null, person: null, stop: () => {}, shown: new Map(), lastDay: "", opened: 0 };
+const state = {
+  bots: [],
+  people: [],
+  bot: null,
+  person: null,
+  stop: () => {},
+  shown: new Map(),
+  lastDay: "",
+  opened: 0,
+  reading: new Set(),
+};
 let typingEnds = 0;
 
 // -- bots
@@ -105,16 +115,28 @@ function openChat() {
   at("talk-user").textContent = `@${state.bot.username}`;
   paintAvatar(at("talk-avatar"), state.bot.name, state.bot.username);
   at("text").placeholder = `Write as ${state.person.first_name}`;
+  at("text").disabled = false;
   fitText();
   clearLog();
   setTyping(0);
   showMenu();
   const { bot, person } = state;
   const fresh = async () => {
+    // What happens while the messages are on their way may not be among them.
+    const meanwhile = [];
+    state.reading.add(meanwhile);
     const messages = await listMessages(bot.username, person.id).catch(() => null);
-    if (messages && mine === state.opened) showMessages(messages);
+    state.reading.delete(meanwhile);
+    if (!messages || mine !== state.opened) return;
+    showMessages(messages);
+    meanwhile.forEach(happened);
   };
-  state.stop = follow(bot.username, person.id, (event) => mine === state.opened && happened(event), fresh);
+  const heard = (event) => {
+    if (mine !== state.opened) return;
+    for (const meanwhile of state.reading) meanwhile.push(event);
+    happened(event);
+  };
+  state.stop = follow(bot.username, person.id, heard, fresh);
 }
 
 // The bot's menu button. What Telegram says of the person is fresh for an hour only, so it is asked for at the click.

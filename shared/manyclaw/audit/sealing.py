@@ -13,21 +13,38 @@ from manyclaw.audit.actions import ACTIONS
 from manyclaw.audit.chain import GENESIS, HEAD, Head, chain_pk, entry_sk, read_head
 from manyclaw.audit.entries import SYSTEM, Inbox, canonical, digest, entry_values
 from manyclaw.aws import TransactionRefused, to_item, transact
+from manyclaw.errors import Conflict
 
 ENTRIES_A_TRANSACTION = 49
 """A transaction takes a hundred items: HEAD, and for each entry its row and the inbox's that goes."""
 
 
+_REFUSALS = 20
+"""So often in a row another sealer may have been faster; more means that somebody wrote where only sealers write."""
+
+
 def seal(log: Inbox) -> Head:
-    """Seal all that the inbox holds; gives the chain's end. Safe to run any number of times at once."""
-    while True:
+    """Seal all that the inbox holds; gives the chain's end. Safe to run any number of times at once.
+
+    Raises
+    ------
+    Conflict
+        The chain does not take its next entry: there is a row in its place already.
+    """
+    refused = 0
+    while refused < _REFUSALS:
         head, rows = read_head(log), _inbox(log)
         if not rows:
             return head
         try:
             transact(log.clients.dynamodb, _sealing(log, head, rows))
+            refused = 0
         except TransactionRefused:
-            continue  # another sealer was faster: what it took is no longer in the inbox
+            refused += 1  # another sealer was faster: what it took is no longer in the inbox
+    raise Conflict(
+        f"The audit log of {log.owner} takes no entry after number {head.seq}.",
+        hint=f"manyclaw audit verify {log.owner} tells what stands in its place.",
+    )
 
 
 def _inbox(log: Inbox) -> list[dict[str, Any]]:

@@ -10,6 +10,10 @@ from manyclaw.audit import Inbox, Locked
 from manyclaw.aws import Clients
 
 
+def _key(item: dict[str, Any]) -> tuple[str, str]:
+    return item["pk"]["S"], item["sk"]["S"]
+
+
 class MemoryDynamo:
     """Rows by (pk, sk). Transactions are applied one after another; conditions are those that sealing uses."""
 
@@ -21,7 +25,7 @@ class MemoryDynamo:
         return {}
 
     def _put(self, item: dict[str, Any]) -> None:
-        self.rows[item["pk"]["S"], item["sk"]["S"]] = dict(item)
+        self.rows[_key(item)] = dict(item)
 
     def get_item(self, **call: Any) -> dict[str, Any]:
         found = self.rows.get((call["Key"]["pk"]["S"], call["Key"]["sk"]["S"]))
@@ -37,6 +41,14 @@ class MemoryDynamo:
         return {"Items": found, "Count": len(found)}
 
     def transact_write_items(self, TransactItems: list[dict[str, Any]]) -> None:  # noqa: N803
+        puts = [item.get("Put", {}) for item in TransactItems]
+        taken = ["ConditionExpression" in put and _key(put["Item"]) in self.rows for put in puts]
+        if any(taken):
+            from botocore.exceptions import ClientError
+
+            reasons = [{"Code": "ConditionalCheckFailed" if each else "None"} for each in taken]
+            refusal: Any = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
+            raise ClientError(refusal, "TransactWriteItems")
         for item in TransactItems:
             if "Put" in item:
                 self._put(item["Put"]["Item"])

@@ -7,9 +7,22 @@ from collections.abc import Callable
 
 import pytest
 
-from manyclaw.audit import Filter, Verdict, chain_pk, digest, entry_sk, page, read_head, record, seal, ship, verify
+from manyclaw.audit import (
+    Filter,
+    Verdict,
+    chain_pk,
+    digest,
+    entry_sk,
+    page,
+    read_head,
+    record,
+    seal,
+    ship,
+    verify,
+)
+from manyclaw.audit.chain import waiting
 from manyclaw.audit.entries import canonical
-from manyclaw.errors import BadInput, Misconfigured
+from manyclaw.errors import BadInput, Conflict, Misconfigured
 from tests.unit.audit.fakes import Log
 
 
@@ -207,6 +220,18 @@ def test_what_is_no_entry_stops_nobody() -> None:
     assert seal(log.inbox).seq == 2
     assert json.loads(_text(log, 1))["action"] == "audit.unreadable"
     assert "garbage" not in str(log.rows)
+
+
+def test_a_row_that_stands_in_the_next_entrys_place_is_told_and_loses_nothing() -> None:
+    log = _made(2)
+    _set(log, 3, canonical({"action": "sign_in", "owner": "acme", "seq": 3, "prev": digest(_text(log, 2))}))
+    record(log.inbox, "sign_in")
+    with pytest.raises(Conflict, match="after number 2") as refused:
+        seal(log.inbox)
+    assert "audit verify" in (refused.value.hint or "")
+    assert waiting(log.inbox) == 1
+    del log.rows[_row(3)]
+    assert seal(log.inbox).seq == 3
 
 
 def test_pages_go_back_in_time_with_filters() -> None:
