@@ -222,7 +222,7 @@ def test_the_night_writes_the_same_bytes_again(world: World) -> None:
     for customer, output in ((kept, 100), (gone, 7)):
         _plant(world, customer, yesterday, Tokens(input=3, output=output, cache_read=73_030, cache_write_5m=2_124))
     world.operator.registry.mark_deleting(gone.scope.tenant)
-    world.operator.registry.forget(gone.scope.tenant)
+    world.operator.registry.forget(gone.scope.tenant, {})
     # When the night's function runs twice
     first = _nightly(world, yesterday.date())
     stored = _csv(world, yesterday.date())
