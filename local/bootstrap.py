@@ -61,6 +61,13 @@ def is_python(path: Path) -> bool:
     return done.returncode == 0 and done.stdout.strip() == PYTHON
 
 
+def folders_of_others(environ: dict[str, str]) -> list[str]:
+    """PATH without our own environments and shims, which are about to be made from what is found on it."""
+    ours = [folder.resolve() for folder in (TOOLS, ROOT / ".venv")]
+    folders = environ.get("PATH", "").split(os.pathsep)
+    return [folder for folder in folders if not any(Path(folder or ".").resolve().is_relative_to(own) for own in ours)]
+
+
 def pyenv_roots(environ: dict[str, str]) -> list[Path]:
     """Where pyenv may keep its versions, also when its shims are not on PATH."""
     roots = [Path(environ["PYENV_ROOT"])] if environ.get("PYENV_ROOT") else []
@@ -82,7 +89,7 @@ def version_key(path: Path) -> tuple[int, ...]:
 def find_python(environ: dict[str, str], probe: Probe = is_python) -> tuple[Path, str] | None:
     """The machine's Python 3.13 and where it was found (PATH first, then pyenv), or None."""
     for name in (f"python{PYTHON}", "python3"):
-        for folder in environ.get("PATH", "").split(os.pathsep):
+        for folder in folders_of_others(environ):
             candidate = Path(folder or ".") / name
             if candidate.is_file() and probe(candidate):
                 return candidate, "on PATH"
@@ -114,7 +121,7 @@ def python_from_uv(uv: Path) -> Path:
 
 def find_uv() -> Path:
     """uv from PATH, else the pinned one installed by pip into `.tools/uv` (which needs neither venv nor ensurepip)."""
-    found = shutil.which("uv")
+    found = shutil.which("uv", path=os.pathsep.join(folders_of_others(dict(os.environ))))
     if found and subprocess.run([found, "--version"], capture_output=True).returncode == 0:
         return Path(found)
     target = TOOLS / "uv"
@@ -204,6 +211,8 @@ def bootstrap() -> None:
     if not stale and (TOOLS / "shims" / "sam").exists():
         return
     print("Setting up (only what changed):", flush=True)
+    # pyenv's shims, too, look on PATH for what to run: they must not find ours, which may come to name them.
+    os.environ["PATH"] = os.pathsep.join(folders_of_others(dict(os.environ)))
     uv = find_uv()
     found = find_python(dict(os.environ))
     python, where = found if found else (python_from_uv(uv), "through uv")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from typing import Any
 
 import pytest
 
@@ -141,7 +142,7 @@ def test_a_change_of_the_overlay_holds_from_the_next_turn_and_a_broken_one_never
     assert len(notices) == 1
 
 
-def _unmarked(value: object) -> object:
+def _unmarked(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _unmarked(inner) for key, inner in value.items() if key != "cache_control"}
     return [_unmarked(inner) for inner in value] if isinstance(value, list) else value

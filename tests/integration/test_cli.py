@@ -251,8 +251,11 @@ def test_a_jobs_life(world: World, cli: Cli) -> None:
     cli("cron", "disable", acme.id, "menu")
     cli("cron", "enable", acme.id, "menu")
     cli("cron", "run", acme.id, "menu")
-    runs = lambda: json.loads(cli("cron", "runs", acme.id, "menu", "--json").stdout)["runs"]  # noqa: E731
-    world.until("the ledger's line", lambda: [each["reason"] for each in runs()] == ["there is no chat that wants it"])
+
+    def reasons() -> list[str]:
+        return [each["reason"] for each in json.loads(cli("cron", "runs", acme.id, "menu", "--json").stdout)["runs"]]
+
+    world.until("the ledger's line", lambda: reasons() == ["there is no chat that wants it"])
     assert json.loads(cli("cron", "sync", "-t", acme.id, "--json").stdout)["drift"] == []
     cli("cron", "remove", acme.id, "menu", "--yes")
     cli("cron", "show", acme.id, "menu", exit_code=3)

@@ -87,7 +87,7 @@ PROBES: dict[str, list[Probe]] = {
         ),
     ],
     "query": [
-        lambda mine, theirs, part=part: mine.clients.dynamodb.query(  # type: ignore[misc]
+        lambda mine, theirs, part=part: mine.clients.dynamodb.query(
             TableName=mine.table,
             KeyConditionExpression="pk = :pk",
             ExpressionAttributeValues=to_item({":pk": f"{theirs.tenant}{part}"}),
@@ -102,13 +102,13 @@ PROBES: dict[str, list[Probe]] = {
         )
     ],
     "put_item": [
-        lambda mine, theirs, part=part: mine.clients.dynamodb.put_item(  # type: ignore[misc]
+        lambda mine, theirs, part=part: mine.clients.dynamodb.put_item(
             TableName=mine.table, Item=theirs.part(part, "PROBE").wire() if part else theirs.key("PROBE").wire()
         )
         for part in ("", "INBOX", "AUDIT")
     ]
     + [
-        lambda mine, _, pk=pk: mine.clients.dynamodb.put_item(  # type: ignore[misc]
+        lambda mine, _, pk=pk: mine.clients.dynamodb.put_item(
             TableName=mine.table, Item=to_item({"pk": pk, "sk": "IN#0"})
         )
         for pk in ("GATEWAY#INBOX", "GATEWAY#AUDIT")
@@ -136,7 +136,7 @@ PROBES: dict[str, list[Probe]] = {
         lambda mine, _: mine.clients.dynamodb.delete_item(TableName=mine.table, Key=mine.part("AUDIT", "HEAD").wire()),
     ],
     "transact_write_items": [
-        lambda mine, theirs, kind=kind: _transact(mine, theirs, kind)  # type: ignore[misc]
+        lambda mine, theirs, kind=kind: _transact(mine, theirs, kind)
         for kind in ("Put", "Update", "Delete", "ConditionCheck")
     ],
     "get_object": [
@@ -160,7 +160,7 @@ PROBES: dict[str, list[Probe]] = {
         )
     ],
     "list_objects_v2": [
-        lambda mine, theirs, prefix=prefix: mine.clients.s3.list_objects_v2(  # type: ignore[misc]
+        lambda mine, theirs, prefix=prefix: mine.clients.s3.list_objects_v2(
             Bucket=mine.bucket, **({} if prefix is None else {"Prefix": prefix.format(theirs.tenant)})
         )
         for prefix in (None, "", "tenants/", "tenants/{}/", "tenants/{}/memory/")
@@ -172,7 +172,7 @@ PROBES: dict[str, list[Probe]] = {
         ),
     ],
     "get_parameter": [
-        lambda mine, theirs, name=name: mine.clients.ssm.get_parameter(  # type: ignore[misc]
+        lambda mine, theirs, name=name: mine.clients.ssm.get_parameter(
             Name=name.format(theirs.parameter("telegram/token")), WithDecryption=True
         )
         for name in ("{}", "/manyclaw/anthropic")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -60,7 +61,7 @@ def test_neither_another_tenant_nor_another_user_gets_it(world: World) -> None:
         for customer, person in everybody:
             world.say(customer, person, f"small talk {number}")
     for customer, person in everybody:
-        world.until("all answers", lambda of=customer, to=person: len(world.answers(of, to.id)) == 10)
+        world.until("all answers", partial(world.has_answered, customer, person.id, 10))
         world.ask(customer, person, f"{question} asks {person.name}")
     # Then only who told it gets it
     assert "Nebukadnezar" in memory_of(world, acme, f"{question} asks Ann")
@@ -84,7 +85,7 @@ def test_a_group_has_its_own_memory_and_never_a_private_chats(world: World) -> N
         world.say(acme, ann, f"@{acme.username} group talk {number}", **in_group)
         world.say(acme, ann, f"private talk {number}")
     for chat in (group, ann.id):
-        world.until("the answers", lambda chat=chat: len(world.answers(acme, chat)) == 10)
+        world.until("the answers", partial(world.has_answered, acme, chat, 10))
     # When the picnic is asked about in both
     world.say(acme, ann, f"@{acme.username} where is the picnic, group?", **in_group)
     world.until("an answer in the group", lambda: len(world.answers(acme, group)) == 11)

@@ -66,7 +66,14 @@ def test_a_busy_bedrock_is_asked_again(bedrock: Bedrock, name: str, fault: str) 
 def test_what_does_not_pass_is_told_as_such(bedrock: Bedrock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "sleep", lambda _: None)  # botocore's pauses between tries
     refused = ["AccessDeniedException", "ValidationException"]
-    broken = ["ModelErrorException", b"no JSON", b"[]", b'{"embedding": [1, 2]}', b'{"embedding": null}', b"{}"]
+    broken: list[str | bytes] = [
+        "ModelErrorException",
+        b"no JSON",
+        b"[]",
+        b'{"embedding": [1, 2]}',
+        b'{"embedding": null}',
+        b"{}",
+    ]
     asked = from_bedrock("titan", bedrock)
     for fault in refused:
         bedrock.faults += [fault]

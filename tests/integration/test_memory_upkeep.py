@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -44,7 +45,7 @@ def test_after_forgetting_a_user_no_byte_is_left(world: World, cli: Cli) -> None
         for number in range(4):
             world.say(acme, person, f"{word} number {number}")
     for person, word in words.items():
-        world.until("all answers", lambda person=person: len(world.answers(acme, person.id)) == 4)
+        world.until("all answers", partial(world.has_answered, acme, person.id, 4))
         world.ask(acme, person, f'use tool memory_save {{"fact": "likes {word}"}}')
         wait_until_remembered(world, acme, private(person), 5)
         stage = world.operator.stage

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ def test_hostile_code_gives_the_model_an_error_and_leaves_every_turn_unharmed(wo
     assert "probe says: well" in world.ask(good, ann, "use tool probe {}", seconds=90)
     for what, customer in bad.items():
         # Then each is told what happened, and the person gets an answer
-        (answer,) = world.until(f"an answer after {what}", lambda of=customer: world.answers(of, ann.id), 120)
+        (answer,) = world.until(f"an answer after {what}", partial(world.answers, customer, ann.id), 120)
         assert "probe says: " in answer
         assert HOSTILE[what][1] in answer, what
         (result,) = world.model_calls(customer)[-1]["request"]["messages"][-1]["content"]

@@ -62,12 +62,12 @@ def test_three_hundred_malformed_bodies_are_refused_and_harm_nothing(world: Worl
     bodies = [good[: chance.randrange(len(good))] for _ in range(100)]
     bodies += [bytes(chance.randrange(256) for _ in range(chance.randrange(1, 200))) for _ in range(100)]
     bodies += [b"[" * depth for depth in range(1, 31)]
-    bodies += [json.dumps(value).encode() for value in (None, True, 1, "x", [], {}, [{}], {"update_id": None})]
-    bodies += [json.dumps({"update_id": wrong}).encode() for wrong in ("1", 1.5, True, [], {}, None, -1, 2**70)]
-    bodies += [
-        json.dumps({"update_id": 5, "message": wrong}).encode()
-        for wrong in (None, 1, "x", [], {}, {"chat": None}, {"chat": {"id": "7"}}, {"chat": {"id": 2**70}})
-    ]
+    values: list[Any] = [None, True, 1, "x", [], {}, [{}], {"update_id": None}]
+    numbers: list[Any] = ["1", 1.5, True, [], {}, None, -1, 2**70]
+    messages: list[Any] = [None, 1, "x", [], {}, {"chat": None}, {"chat": {"id": "7"}}, {"chat": {"id": 2**70}}]
+    bodies += [json.dumps(value).encode() for value in values]
+    bodies += [json.dumps({"update_id": number}).encode() for number in numbers]
+    bodies += [json.dumps({"update_id": 5, "message": message}).encode() for message in messages]
     bodies += [b'{"update_id": 1, "x": "' + b"a" * size + b'"}' for size in range(1_000_000, 1_000_010)]
     bodies += [good.replace(b"77", b"NaN"), good.replace(b'"hello"', b"Infinity"), b"\xef\xbb\xbf" + good, b"\x00" * 10]
     while len(bodies) < 300:

@@ -128,6 +128,10 @@ class World:
         got = self.telegram("GET", f"chats/{chat}/messages?bot={by.username}")
         return [message["text"] for message in got["messages"] if message["from_bot"]]
 
+    def has_answered(self, by: Customer, chat: int, times: int) -> bool:
+        """Whether the bot has written so many messages in a chat."""
+        return len(self.answers(by, chat)) == times
+
     def ask(self, to: Customer, person: Person, text: str, seconds: float = 60.0) -> str:
         """A person writes in private and waits for the next answer."""
         before = len(self.answers(to, person.id))

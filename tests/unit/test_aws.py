@@ -26,6 +26,7 @@ def _parsed(status: int, body: dict[str, Any], *, plainly: bool) -> Any:
     if plainly:
         _parse_plainly(response, found)
     shape = get_session().get_service_model("dynamodb").operation_model("Query").output_shape
+    assert shape is not None
     return {**create_parser("json").parse(response, shape), **found}
 
 

@@ -6,6 +6,7 @@ import ast
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ def test_texts_and_secrets_become_a_hash(text: str) -> None:
 
 
 def test_texts_in_details_become_hashes_too() -> None:
-    details = {"tools": ["book_table", "please book me"], "version": "it is me"}
+    details: dict[str, Any] = {"tools": ["book_table", "please book me"], "version": "it is me"}
     values = entry_values(SYSTEM, "skill.install", "skill:x", "ok", details)
     assert values["details"]["tools"][0] == "book_table"
     assert "please" not in canonical(values)

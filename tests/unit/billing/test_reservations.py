@@ -112,7 +112,7 @@ def test_a_call_waits_for_reservations_that_may_settle_lower(gate: Callable[...,
 
 def test_it_does_not_wait_for_ever(gate: Callable[..., Gate], monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = iter(range(0, 1_000, 5))
-    monkeypatch.setattr(reservations.time, "monotonic", lambda: next(ticks))
+    monkeypatch.setattr("manyclaw.billing.reservations.time.monotonic", lambda: next(ticks))
     table = Table(_window(0, _hold("t2", 500)))
     with pytest.raises(OverLimit):
         gate(table, _limits(1_000)).reserve(_call(), _worst(900), 99, table.write)

@@ -38,6 +38,21 @@ def test_a_shim_of_a_version_that_is_off_is_passed_over_for_pyenvs_own(tmp_path:
     assert found == (newest, "in pyenv")
 
 
+def test_our_own_shims_and_environment_are_not_taken_for_the_machines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "TOOLS", tmp_path / ".tools")
+    monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
+    folders = [executable(tmp_path / at / "python3.13").parent for at in (".tools/shims", ".venv/bin", "theirs")]
+    for name in (".tools/shims/uv", ".venv/bin/uv", "theirs/uv"):
+        executable(tmp_path / name, "#!/bin/sh\nexit 0\n")
+    path = os.pathsep.join(map(str, folders))
+    monkeypatch.setenv("PATH", path)
+
+    assert bootstrap.find_python({"PATH": path}, probe=lambda _: True) == (tmp_path / "theirs/python3.13", "on PATH")
+    assert bootstrap.find_uv() == tmp_path / "theirs/uv"
+
+
 def test_pyenv_under_home_is_found_without_its_shims(tmp_path: Path) -> None:
     home = executable(tmp_path / ".pyenv" / "versions" / "3.13.0" / "bin" / "python3.13")
 

@@ -156,7 +156,7 @@ def test_given_a_stream_then_the_sdk_takes_it_and_the_events_keep_anthropics_ord
             kinds.index("content_block_start") < kinds.index("content_block_delta") < kinds.index("content_block_stop")
         )
         whole = await sim.sdk.messages.create(**asked("Hello there"), system=SYSTEM)
-        assert message.content[0].text == whole.content[0].text
+        assert [block.to_dict() for block in message.content] == [block.to_dict() for block in whole.content]
         assert (message.usage.input_tokens, message.usage.output_tokens) == (
             whole.usage.input_tokens,
             whole.usage.output_tokens,
@@ -229,6 +229,7 @@ def test_given_tools_then_they_are_called_and_their_results_read_back() -> None:
             message = await stream.get_final_message()
         assert message.stop_reason == "tool_use"
         call = message.content[0]
+        assert call.type == "tool_use"
         assert (call.name, call.input) == ("current_time", {"zone": "Europe/Berlin"})
         turn = [
             *question["messages"],

@@ -17,7 +17,7 @@ async def held_once(gate: Gate, order: Hold, *, drop: bool) -> tuple[list[str], 
         return 200, {}, b"ok"
 
     gate.hold(order)
-    sending = asyncio.create_task(gate.wrap("sqs", service)("POST", "/", {}, b"the body", {}))
+    sending = asyncio.ensure_future(gate.wrap("sqs", service)("POST", "/", {}, b"the body", {}))
     while gate.held == 0:
         await asyncio.sleep(0)
     before_release = list(done)

@@ -31,7 +31,11 @@ class Server:
         result: dict[str, Any] = {"protocolVersion": "2025-06-18"}
         if message["method"] == "tools/list":
             more = "cursor" not in message["params"]
-            tool = {"name": "find" if more else "book", "description": "Finds\n slots", "inputSchema": {}}
+            tool: dict[str, Any] = {
+                "name": "find" if more else "book",
+                "description": "Finds\n slots",
+                "inputSchema": {},
+            }
             result = {"tools": [tool], **({"nextCursor": "2"} if more else {})}
         answer = json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result})
         kind = "text/event-stream" if self.stream else "application/json"

@@ -18,7 +18,13 @@ AT_WORK = Run("news", "2026-11-22T09:29:00Z", "running", started_at="2026-11-22T
 
 def _why_not(job: Job = JOB, **given: Any) -> str:
     due = Due("news", given.pop("moment", NOW), given.pop("version", 3), given.pop("by_hand", False))
-    facts = {"status": "active", "now": NOW, "before": None, "spent": Decimal(0), "paired": True} | given
+    facts: dict[str, Any] = {
+        "status": "active",
+        "now": NOW,
+        "before": None,
+        "spent": Decimal(0),
+        "paired": True,
+    } | given
     return why_not(job, due, **facts)
 
 
