@@ -25,7 +25,7 @@ LONGEST_ENTRY = 32_000
 """Characters. Ours are far shorter; 49 of this length stay below the 4 MB that a transaction takes."""
 
 _MOST_BRACKETS = 100
-"""An entry has a few lists; no name in it holds a bracket. What is nested deeper could be read here and not elsewhere."""
+"""An entry has a few lists, and no name in it holds a bracket. What is nested deeper, not every reader could read."""
 
 _REFUSALS = 20
 """So often in a row another sealer may have been faster; more means that somebody wrote where only sealers write."""
