@@ -6,6 +6,7 @@ import json
 import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -54,6 +55,12 @@ def _sent_at(world: World, customer: Customer, person: Person) -> list[float]:
     return [float(call["at"]) for call in calls if int(call["params"]["chat_id"]) == person.id]
 
 
+def _at_least(messages: int, world: World, customer: Customer, person: Person) -> list[float]:
+    """When the bot's messages were sent; an empty list while there are fewer."""
+    sent = _sent_at(world, customer, person)
+    return sent if len(sent) >= messages else []
+
+
 def quiet_chat(world: World, customer: Customer, when: str = "", messages: int = 40) -> dict[str, float]:
     """One message after the other in one chat: milliseconds from the webhook's POST to sendMessage."""
     person, secret = Person.new(), _secret(customer)
@@ -61,9 +68,7 @@ def quiet_chat(world: World, customer: Customer, when: str = "", messages: int =
     taken = []
     for number in range(messages):
         began = _post(world, customer, secret, person, f"quiet message {number}")
-        sent = world.until(
-            "the answer", lambda n=number: got if len(got := _sent_at(world, customer, person)) >= n + 2 else None
-        )
+        sent = world.until("the answer", partial(_at_least, number + 2, world, customer, person))
         taken.append((sent[-1] - began) * 1000)
         time.sleep(0.05)
     taken.sort()
@@ -106,7 +111,7 @@ def requests_per_message(world: World, customer: Customer, messages: int = 20) -
     world.aws("POST", "requests/reset")
     for number in range(messages):
         _post(world, customer, secret, person, f"counted message {number}")
-        world.until("the answer", lambda n=number: len(_sent_at(world, customer, person)) >= n + 2)
+        world.until("the answer", partial(_at_least, number + 2, world, customer, person))
     counts = world.aws("GET", "requests")["by_action"]
     found = {f"AWS requests per message: {name}": round(value / messages, 2) for name, value in counts.items()}
     return {"AWS requests per message: all": round(sum(counts.values()) / messages, 2), **found}
