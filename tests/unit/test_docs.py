@@ -35,6 +35,15 @@ def test_every_variable_of_make_dev_is_documented() -> None:
     assert not {name for name in read - internal if f"`{name}`" not in CONFIGURATION}
 
 
+def test_every_decision_stands_in_the_index() -> None:
+    folder = ROOT / "docs" / "decisions"
+    rows = re.findall(r"^\| \[(\d+)\]\((\S+)\) \| (.+) \|$", (folder / "README.md").read_text(), re.MULTILINE)
+    pages = sorted(folder.glob("[0-9]*.md"))
+    assert [f"# {number}. {title}" for number, _, title in rows] == [page.read_text().split("\n")[0] for page in pages]
+    assert [name for _, name, _ in rows] == [page.name for page in pages]
+    assert all(int(name[:4]) == int(number) for number, name, _ in rows)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text())
