@@ -28,7 +28,7 @@ def main() -> int:
         results |= _measure(World(json.loads((options.state / "stack.json").read_text())))
     else:
         with tempfile.TemporaryDirectory() as folder:
-            environment = stack_environment(Path(folder) / "state", free_port())
+            environment = stack_environment(Path(folder) / "state", free_port(), MANYCLAW_MEMORY_DELAY="")
             stack = start(environment)
             try:
                 results |= _measure(World(stack))

@@ -31,7 +31,7 @@ def test_every_tool_and_language_is_documented() -> None:
 def test_every_variable_of_make_dev_is_documented() -> None:
     source = "\n".join(path.read_text() for path in (ROOT / "local" / "dev").glob("*.py"))
     read = set(re.findall(r'"((?:MANYCLAW|TELEGRAM|ANTHROPIC)_[A-Z_]+)"', source))
-    internal = {"MANYCLAW_TEST_CONTROLS", "MANYCLAW_TEMPLATE", "MANYCLAW_LAYER_PLATFORM"}
+    internal = {"MANYCLAW_TEST_CONTROLS", "MANYCLAW_TEMPLATE", "MANYCLAW_LAYER_PLATFORM", "MANYCLAW_MEMORY_DELAY"}
     assert not {name for name in read - internal if f"`{name}`" not in CONFIGURATION}
 
 
