@@ -23,7 +23,7 @@ down: setup ## Stop the stack that `make up` or `make dev` started
 demo: setup ## Send real updates to both sample tenants and prove that each knew only its own words
 	@$(PY) -m local.demo
 
-test: setup ## All checks: format, lint, types, imports, known vulnerabilities, template, unit, integration and browser tests
+test: setup ## All checks: format, lint, types, imports, known vulnerabilities, template, unit, integration, browser
 	@$(PY) -m local.check
 
 lint: setup ## Format check, lint and the rules of which package may import which
