@@ -33,7 +33,8 @@ def main() -> int:
     parser.add_argument("--state", type=Path, help="use the running stack of this state folder (with test controls)")
     parser.add_argument("--locomo", type=Path, nargs="+", default=[], help="files like locomo10.json")
     parser.add_argument("--rows", type=int, nargs="+", default=[100, 1_000, 10_000])
-    parser.add_argument("--writes", type=int, default=5_000, help="single-turn writes whose growth is measured; 0 leaves growth out")
+    writes = "single-turn writes whose growth is measured; 0 leaves it out"
+    parser.add_argument("--writes", type=int, default=5_000, help=writes)
     options = parser.parse_args()
     results: dict[str, float] = {}
     if options.locomo:
@@ -74,8 +75,10 @@ def _measure(stack: dict[str, object], options: argparse.Namespace) -> dict[str,
         say(f"searches in {rows:,} turns")
         results |= storage.searches(rows)
     results |= storage.between_optimizations()
+    if not options.writes:
+        return results
     say(f"growth by {options.writes:,} single writes")
-    return results | (storage.growth(options.writes) if options.writes else {})
+    return results | storage.growth(options.writes)
 
 
 if __name__ == "__main__":
