@@ -104,7 +104,7 @@ def burst(world: World, customer: Customer, when: str, chats: int = 20, each: in
     return {f"{label}: s": round(max(float(call["at"]) for call in calls) - began, 1)}
 
 
-def _wait_for_memory(world: World) -> None:
+def wait_for_memory(world: World) -> None:
     """Until every finished turn is indexed; they wait a while for others of their chat."""
     stage, counted = world.operator.stage, ("", "Delayed", "NotVisible")
     names: list[Any] = [f"ApproximateNumberOfMessages{each}" for each in counted]
@@ -121,12 +121,12 @@ def requests_per_message(world: World, customer: Customer, messages: int = 20) -
     """AWS requests that a message in a running conversation costs, by service and action."""
     person, secret = Person.new(), _secret(customer)
     world.ask(customer, person, "warm up")
-    _wait_for_memory(world)
+    wait_for_memory(world)
     world.aws("POST", "requests/reset")
     for number in range(messages):
         _post(world, customer, secret, person, f"counted message {number}")
         world.until("the answer", partial(_at_least, number + 2, world, customer, person))
-    _wait_for_memory(world)
+    wait_for_memory(world)
     counts = world.aws("GET", "requests")["by_action"]
     counts.pop("sqs.GetQueueAttributes", None)
     found = {f"AWS requests per message: {name}": round(value / messages, 2) for name, value in counts.items()}
