@@ -1,4 +1,4 @@
-# Everything works on a machine with python3, pip, node and make; the first run sets up the rest by itself.
+# Everything works on a machine with python3, pip and make; the first run sets up the rest by itself.
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 SAM := SAM_CLI_TELEMETRY=0 .tools/sam/bin/sam
@@ -23,7 +23,7 @@ down: setup ## Stop the stack that `make up` or `make dev` started
 demo: setup ## Send real updates to both sample tenants and prove that each knew only its own words
 	@$(PY) -m local.demo
 
-test: setup ## Everything that must hold: format, lint, types, layers, template, unit, integration, browser
+test: setup ## All checks: format, lint, types, imports, known vulnerabilities, template, unit, integration, browser
 	@$(PY) -m local.check
 
 lint: setup ## Format check, lint and the rules of which package may import which
@@ -41,7 +41,7 @@ integration: setup ## Tests against a freshly started stack, and in Chromium
 claims: setup ## Run the tests that hold the claims of docs/security.md
 	@$(PY) -m local.claims
 
-bench: setup ## Measure the stack from outside, beside its peers
+bench: setup ## Measure the stack from outside
 	@$(PY) -m bench
 
 bench-memory: setup ## Measure memory; LOCOMO="FILE ..." adds recall on files of LoCoMo's format, WRITES=500 is quicker

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from bench.imports import cold_import
-from bench.messages import burst, first_prompt, quiet_chat, requests_per_message
+from bench.messages import burst, first_prompt, quiet_chat, requests_per_message, wait_for_memory
 from tests.integration.world import World
 from tests.stack import free_port, stack_environment, start, stop
 
@@ -28,7 +28,7 @@ def main() -> int:
         results |= _measure(World(json.loads((options.state / "stack.json").read_text())))
     else:
         with tempfile.TemporaryDirectory() as folder:
-            environment = stack_environment(Path(folder) / "state", free_port())
+            environment = stack_environment(Path(folder) / "state", free_port(), MANYCLAW_MEMORY_DELAY="")
             stack = start(environment)
             try:
                 results |= _measure(World(stack))
@@ -45,14 +45,16 @@ def main() -> int:
 def _measure(world: World) -> dict[str, float]:
     world.heal()
     customer = world.customer()
-    return {
+    results = {
         **first_prompt(world),
         **quiet_chat(world, customer),
         **requests_per_message(world, customer),
         **burst(world, world.customer(), "first burst, agents cold"),
         **burst(world, world.customer(), "second burst, agents warm"),
-        **quiet_chat(world, customer, "after the bursts"),
+        **quiet_chat(world, customer, "while memory indexes the bursts"),
     }
+    wait_for_memory(world)
+    return results | quiet_chat(world, customer, "after that")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import json
 import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -54,6 +55,12 @@ def _sent_at(world: World, customer: Customer, person: Person) -> list[float]:
     return [float(call["at"]) for call in calls if int(call["params"]["chat_id"]) == person.id]
 
 
+def _at_least(messages: int, world: World, customer: Customer, person: Person) -> list[float]:
+    """When the bot's messages were sent; an empty list while there are fewer."""
+    sent = _sent_at(world, customer, person)
+    return sent if len(sent) >= messages else []
+
+
 def quiet_chat(world: World, customer: Customer, when: str = "", messages: int = 40) -> dict[str, float]:
     """One message after the other in one chat: milliseconds from the webhook's POST to sendMessage."""
     person, secret = Person.new(), _secret(customer)
@@ -61,9 +68,7 @@ def quiet_chat(world: World, customer: Customer, when: str = "", messages: int =
     taken = []
     for number in range(messages):
         began = _post(world, customer, secret, person, f"quiet message {number}")
-        sent = world.until(
-            "the answer", lambda n=number: got if len(got := _sent_at(world, customer, person)) >= n + 2 else None
-        )
+        sent = world.until("the answer", partial(_at_least, number + 2, world, customer, person))
         taken.append((sent[-1] - began) * 1000)
         time.sleep(0.05)
     taken.sort()
@@ -99,15 +104,31 @@ def burst(world: World, customer: Customer, when: str, chats: int = 20, each: in
     return {f"{label}: s": round(max(float(call["at"]) for call in calls) - began, 1)}
 
 
+def wait_for_memory(world: World) -> None:
+    """Until every finished turn is indexed; they wait a while for others of their chat."""
+    stage, counted = world.operator.stage, ("", "Delayed", "NotVisible")
+    names: list[Any] = [f"ApproximateNumberOfMessages{each}" for each in counted]
+
+    def empty() -> bool:
+        answer = stage.clients.sqs.get_queue_attributes(QueueUrl=stage.settings.memory_queue_url, AttributeNames=names)
+        time.sleep(0.2)
+        return not any(int(value) for value in answer["Attributes"].values())
+
+    world.until("memory to have indexed all", empty, 120)
+
+
 def requests_per_message(world: World, customer: Customer, messages: int = 20) -> dict[str, float]:
     """AWS requests that a message in a running conversation costs, by service and action."""
     person, secret = Person.new(), _secret(customer)
     world.ask(customer, person, "warm up")
+    wait_for_memory(world)
     world.aws("POST", "requests/reset")
     for number in range(messages):
         _post(world, customer, secret, person, f"counted message {number}")
-        world.until("the answer", lambda n=number: len(_sent_at(world, customer, person)) >= n + 2)
+        world.until("the answer", partial(_at_least, number + 2, world, customer, person))
+    wait_for_memory(world)
     counts = world.aws("GET", "requests")["by_action"]
+    counts.pop("sqs.GetQueueAttributes", None)
     found = {f"AWS requests per message: {name}": round(value / messages, 2) for name, value in counts.items()}
     return {"AWS requests per message: all": round(sum(counts.values()) / messages, 2), **found}
 

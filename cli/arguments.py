@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 
 import typer
@@ -12,6 +13,14 @@ TenantArgument = Annotated[str, typer.Argument(metavar="TENANT", help="The tenan
 TenantOption = Annotated[str, typer.Option("--tenant", "-t", help="The tenant's id.")]
 FileArgument = Annotated[str, typer.Argument(metavar="FILE", help="A YAML file; - reads standard input.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def day(text: str) -> date:
+    """A day as people write it. Raises ``BadInput``."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise BadInput(f"{text!r} is not a day.", hint="Write it like 2026-11-30.") from None
 
 
 def read_file(name: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.arguments import TenantArgument
+from cli.arguments import TenantArgument, day
 from cli.context import Operator, Session, print_table, session
 from cli.root import noun
 from manyclaw.errors import BadInput
@@ -235,14 +235,6 @@ def _print(run: Session, format_: Format, columns: tuple[str, ...], rows: list[R
         typer.echo(to_csv(rows, columns), nl=False)
     else:
         print_table(columns, [tuple(each.values()) for each in fields], empty="Nothing was used in this period.")
-
-
-def day(text: str) -> date:
-    """A day as people write it. Raises ``BadInput``."""
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise BadInput(f"{text!r} is not a day.", hint="Write it like 2026-11-30.") from None
 
 
 def days(period: str, first: str, last: str) -> tuple[date, date]:

@@ -36,6 +36,8 @@ _BudgetDay = Annotated[str | None, typer.Option(help="USD all runs of a UTC day 
 _Overlap = Annotated[str | None, typer.Option(help="skip or queue, when the run before is still at work.")]
 _Late = Annotated[int | None, typer.Option(help="How many minutes late a run may begin; 0 skips a missed one.")]
 _Conversation = Annotated[str | None, typer.Option(help="shared with the chat, or the job's own.")]
+_Quiet = Annotated[bool | None, typer.Option("--quiet/--no-quiet", help="Do the work without sending the answer.")]
+_PauseAfter = Annotated[int | None, typer.Option(help="Failures in a row after which it pauses, 1 to 100.")]
 
 
 def book_of(ctx: typer.Context, tenant: str) -> JobBook:
@@ -136,6 +138,8 @@ def add(
     overlap: _Overlap = None,
     late_minutes: _Late = None,
     conversation: _Conversation = None,
+    quiet: _Quiet = None,
+    pause_after: _PauseAfter = None,
     off: Annotated[bool, typer.Option("--off", help="Make it, but do not switch it on.")] = False,
 ) -> None:
     """Make a job: a question to the agent, or with --tool a tool whose result is sent.
@@ -155,6 +159,8 @@ def add(
         overlap=overlap,
         late_minutes=late_minutes,
         conversation=conversation,
+        quiet=quiet,
+        pause_after=pause_after,
         enabled=False if off else None,
     )
     made = book_of(ctx, tenant).add(job, values)
@@ -179,6 +185,8 @@ def edit(
     overlap: _Overlap = None,
     late_minutes: _Late = None,
     conversation: _Conversation = None,
+    quiet: _Quiet = None,
+    pause_after: _PauseAfter = None,
 ) -> None:
     """Change a job or a preset; what is not named stays.
 
@@ -196,6 +204,8 @@ def edit(
         overlap=overlap,
         late_minutes=late_minutes,
         conversation=conversation,
+        quiet=quiet,
+        pause_after=pause_after,
     )
     changed = book_of(ctx, tenant).edit(job, values)
     session(ctx).done(f"Job {changed.job} of {tenant} is changed.", **facts_of(changed))

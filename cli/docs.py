@@ -28,13 +28,14 @@ Errors go to standard error as `error: …`, with what to do on the next line:
 | exit | means |
 |---|---|
 | 0 | done |
-| 1 | something that has no class of its own |
+| 1 | something that has no class of its own; `billing verify`, `audit verify` and `rates check` found something |
 | 2 | a value that was given is wrong |
 | 3 | what was named is not there |
 | 4 | it is there already, or has changed since it was read |
 | 5 | a right, a secret or a status forbids it |
 | 6 | the deployment lacks something |
 | 7 | another service is down or busy: try again |
+| 8 | `doctor` found something as bad as `--fail-on`, or worse |
 | 130 | Ctrl-C |
 """
 
@@ -61,7 +62,7 @@ def section(name: str, command: Any) -> str:
         example = text.removeprefix("Example: ")
         lines += ["```console", f"$ {example}", "```", ""] if example != text else [text, ""]
     rows = [(str(each.metavar or each.name).upper(), each.help) for each in arguments]
-    rows += [(", ".join(each.opts), each.help) for each in options]
+    rows += [(", ".join([*each.opts, *each.secondary_opts]), each.help) for each in options]
     if rows:
         lines += ["| | |", "|---|---|", *(f"| `{given}` | {meaning or ''} |" for given, meaning in rows), ""]
     return "\n".join(lines)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli.billing import day
+from cli.arguments import day
 from cli.context import print_table, session
 from cli.root import noun
 from manyclaw.errors import BadInput

@@ -129,7 +129,7 @@ def secret(
     tenant: TenantArgument,
     skill: SkillArgument,
     name: Annotated[str, typer.Argument(metavar="NAME", help="One of those that SKILL.md names.")],
-    value: Annotated[str, typer.Option(help="The secret; - reads a line of standard input.")] = "",
+    value: Annotated[str, typer.Option(help="The secret; - or nothing asks for it, unseen.")] = "",
 ) -> None:
     """Store a secret that a skill's tools are given.
 

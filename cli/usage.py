@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated
 
 import typer
 
-from cli.arguments import TenantArgument
+from cli.arguments import TenantArgument, day
 from cli.context import print_table, session
 from cli.root import noun
-from manyclaw.errors import BadInput
 
 app = noun("Show what tenants used and what it cost.")
 
@@ -31,8 +30,8 @@ def show(
     from manyclaw.billing import Tokens, usage_by_day
 
     run = session(ctx)
-    until = _day(last) if last else datetime.now(UTC).date()
-    since = _day(first) if first else until.replace(day=1)
+    until = day(last) if last else datetime.now(UTC).date()
+    since = day(first) if first else until.replace(day=1)
     scope = run.operator.scopes.open(tenant)
     days = usage_by_day(scope, since, until)
     total = sum((each.cost_usd for each in days), Decimal(0))
@@ -50,10 +49,3 @@ def show(
 
     data = {"tenant": scope.tenant, "from": since, "to": until, "days": [asdict(each) for each in days]}
     run.show({**data, "cost_usd": total}, render)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise BadInput(f"{text!r} is not a day.", hint="Write it like 2026-11-30.") from None

@@ -29,6 +29,7 @@ def stack_environment(state: Path, port: int, **more: str) -> dict[str, str]:
         "MANYCLAW_STATE": str(state),
         "MANYCLAW_PORT": str(port),
         "MANYCLAW_TEST_CONTROLS": "1",
+        "MANYCLAW_MEMORY_DELAY": "0",
         **more,
     }
 

@@ -33,7 +33,8 @@ def main() -> int:
     parser.add_argument("--state", type=Path, help="use the running stack of this state folder (with test controls)")
     parser.add_argument("--locomo", type=Path, nargs="+", default=[], help="files like locomo10.json")
     parser.add_argument("--rows", type=int, nargs="+", default=[100, 1_000, 10_000])
-    parser.add_argument("--writes", type=int, default=5_000, help="single-turn writes whose growth is measured")
+    writes = "single-turn writes whose growth is measured; 0 leaves it out"
+    parser.add_argument("--writes", type=int, default=5_000, help=writes)
     options = parser.parse_args()
     results: dict[str, float] = {}
     if options.locomo:
@@ -74,6 +75,8 @@ def _measure(stack: dict[str, object], options: argparse.Namespace) -> dict[str,
         say(f"searches in {rows:,} turns")
         results |= storage.searches(rows)
     results |= storage.between_optimizations()
+    if not options.writes:
+        return results
     say(f"growth by {options.writes:,} single writes")
     return results | storage.growth(options.writes)
 

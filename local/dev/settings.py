@@ -26,6 +26,7 @@ class Settings:
     anthropic_api_key: str | None
     test_controls: bool
     seed: bool
+    memory_delay: str | None
     template: Path
     stack_name: str
 
@@ -52,6 +53,7 @@ def read_settings(environ: dict[str, str] | None = None) -> Settings:
         anthropic_api_key=key,
         test_controls=env.get("MANYCLAW_TEST_CONTROLS") == "1",
         seed=env.get("MANYCLAW_SEED") != "0",
+        memory_delay=env.get("MANYCLAW_MEMORY_DELAY") or None,
         template=(ROOT / (env.get("MANYCLAW_TEMPLATE") or "template.yaml")).resolve(),
         stack_name="manyclaw",
     )

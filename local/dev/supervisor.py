@@ -122,6 +122,8 @@ class Supervisor:
             await asyncio.to_thread(provisioner.delete_failed_stack)
             status = ""
         parameters = {"TelegramApiUrl": telegram, "AnthropicBaseUrl": model}
+        if self.settings.memory_delay is not None:
+            parameters["MemoryDelaySeconds"] = self.settings.memory_delay
         await sam.deploy(built, parameters, force=not status)
 
     def _provision(self, provisioner: Provisioner, outputs: dict[str, str]) -> dict[str, str]:

@@ -25,6 +25,7 @@ def documented(shared_world: World) -> tuple[Customer, dict[str, str]]:
     tokens = {
         "TOKEN": token(shared_world, customer.id),
         "AUDIT_TOKEN": token(shared_world, customer.id, "audit:read"),
+        "CRON_TOKEN": token(shared_world, customer.id, "cron:write"),
         "CONFIG_TOKEN": token(shared_world, customer.id, "config:write"),
         "OPERATOR_TOKEN": token(shared_world, None),
     }
@@ -47,6 +48,6 @@ def test_an_example_works(
         timeout=60,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    if "PUT" in example:
+    if "greeting:" in example:
         answer = shared_world.ask(customer, Person.new(), "/start")
         assert answer.startswith("Welcome. For which date")

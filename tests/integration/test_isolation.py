@@ -136,7 +136,7 @@ PROBES: dict[str, list[Probe]] = {
         lambda mine, _: mine.clients.dynamodb.delete_item(TableName=mine.table, Key=mine.part("AUDIT", "HEAD").wire()),
     ],
     "transact_write_items": [
-        lambda mine, theirs, kind=kind: _transact(mine, theirs, kind)
+        lambda mine, theirs, kind=kind: _transact(mine, theirs, kind)  # type: ignore[misc]
         for kind in ("Put", "Update", "Delete", "ConditionCheck")
     ],
     "get_object": [
@@ -160,7 +160,7 @@ PROBES: dict[str, list[Probe]] = {
         )
     ],
     "list_objects_v2": [
-        lambda mine, theirs, prefix=prefix: mine.clients.s3.list_objects_v2(
+        lambda mine, theirs, prefix=prefix: mine.clients.s3.list_objects_v2(  # type: ignore[misc]
             Bucket=mine.bucket, **({} if prefix is None else {"Prefix": prefix.format(theirs.tenant)})
         )
         for prefix in (None, "", "tenants/", "tenants/{}/", "tenants/{}/memory/")
@@ -172,7 +172,7 @@ PROBES: dict[str, list[Probe]] = {
         ),
     ],
     "get_parameter": [
-        lambda mine, theirs, name=name: mine.clients.ssm.get_parameter(
+        lambda mine, theirs, name=name: mine.clients.ssm.get_parameter(  # type: ignore[misc]
             Name=name.format(theirs.parameter("telegram/token")), WithDecryption=True
         )
         for name in ("{}", "/manyclaw/anthropic")
@@ -208,7 +208,7 @@ OWN_ROLE = {
 }
 """What a function or the operator asks with their own rights; nothing of it touches a tenant's data."""
 
-NEVER = {
+NEVER: dict[str, Callable[[TenantScope], Any]] = {
     "scan": lambda mine: mine.clients.dynamodb.scan(TableName=mine.table),
     "execute_statement": lambda mine: mine.clients.dynamodb.execute_statement(
         Statement=f'SELECT * FROM "{mine.table}"'

@@ -31,8 +31,29 @@ def test_every_tool_and_language_is_documented() -> None:
 def test_every_variable_of_make_dev_is_documented() -> None:
     source = "\n".join(path.read_text() for path in (ROOT / "local" / "dev").glob("*.py"))
     read = set(re.findall(r'"((?:MANYCLAW|TELEGRAM|ANTHROPIC)_[A-Z_]+)"', source))
-    internal = {"MANYCLAW_TEST_CONTROLS", "MANYCLAW_TEMPLATE", "MANYCLAW_LAYER_PLATFORM"}
+    internal = {"MANYCLAW_TEST_CONTROLS", "MANYCLAW_TEMPLATE", "MANYCLAW_LAYER_PLATFORM", "MANYCLAW_MEMORY_DELAY"}
     assert not {name for name in read - internal if f"`{name}`" not in CONFIGURATION}
+
+
+def test_every_decision_stands_in_the_index() -> None:
+    folder = ROOT / "docs" / "decisions"
+    rows = re.findall(r"^\| \[(\d+)\]\((\S+)\) \| (.+) \|$", (folder / "README.md").read_text(), re.MULTILINE)
+    pages = sorted(folder.glob("[0-9]*.md"))
+    assert [f"# {number}. {title}" for number, _, title in rows] == [page.read_text().split("\n")[0] for page in pages]
+    assert [name for _, name, _ in rows] == [page.name for page in pages]
+    assert all(int(name[:4]) == int(number) for number, name, _ in rows)
+
+
+def test_every_parameter_queue_and_log_of_the_template_is_documented() -> None:
+    template = (ROOT / "template.yaml").read_text()
+    operating = (ROOT / "docs" / "operating.md").read_text()
+    parameters = re.findall(r"^  ([A-Za-z]+):$", template.split("\nConditions:")[0], re.MULTILINE)
+    logs = re.findall(r"LogGroupName: !Sub (\S+)", template)
+    queues = [name for name in re.findall(r"QueueName: !Sub (\S+)", template) if "dlq" in name]
+    stacks = [name.replace("${AWS::StackName}", "{stack}") for name in logs + queues]
+    assert len(parameters) > 8
+    assert len(stacks) > 9
+    assert not [name for name in parameters + stacks if f"`{name}`" not in operating]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -6,10 +6,10 @@ import ast
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 import trustme
@@ -293,7 +293,7 @@ def test_nothing_of_ours_follows_a_redirect_with_a_secret(monkeypatch: pytest.Mo
         monkeypatch.setenv(name, value)
     request = {"model": "claude-x", "max_tokens": 5, "messages": [{"role": "user", "content": "x"}]}
     today = date(2026, 11, 22)
-    calls = [
+    calls: list[Callable[[], Any]] = [
         lambda: Bot(address, "123456:" + "a" * 35).call("getMe"),
         lambda: ask(address, "key", request, lambda: 600.0),
         lambda: billed_tokens(address, "key", today, today),

@@ -13,11 +13,11 @@ import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from manyclaw.audit.actions import ACTIONS, ACTORS, OUTCOMES
 from manyclaw.aws import Clients
+from manyclaw.clock import utc_now
 
 OPERATOR = "GATEWAY"
 """Whose log holds what belongs to no tenant."""
@@ -78,11 +78,6 @@ def digest(text: str | bytes) -> str:
     return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()
 
 
-def now_text() -> str:
-    """The present time, ISO 8601 in UTC to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def entry_values(
     actor: Actor, action: str, on: str, outcome: str, details: dict[str, Value | None], *, id_: str = "", of: str = ""
 ) -> dict[str, Any]:
@@ -109,7 +104,7 @@ def entry_values(
     values: dict[str, Any] = {
         "v": FORMAT,
         "id": id_ or uuid.uuid4().hex,
-        "at": now_text(),
+        "at": utc_now(),
         "action": action,
         "outcome": outcome,
         "actor": actor.kind,

@@ -14,11 +14,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from manyclaw.audit import entry, record
 from manyclaw.aws import TransactionRefused, from_item, to_item, transact
+from manyclaw.clock import utc_now as utc_now
 from manyclaw.errors import Conflict, NotFound
 from manyclaw.tenancy.gateway_table import GatewayTable, set_status
 from manyclaw.tenancy.ids import TenantId, tenant_id
@@ -31,11 +31,6 @@ DELETING = "deleting"
 META = "META"
 _TENANT = "TENANT#"
 _BILLING = "BILLING#"
-
-
-def utc_now() -> str:
-    """The present time as ISO 8601 in UTC, to the millisecond: how every row writes a time."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def test_a_turn_that_is_given_up_tells_the_calls_that_never_settled() -> None:
 
 
 def test_calls_of_an_mcp_server_are_told_with_their_server() -> None:
-    content = [
+    content: list[dict[str, Any]] = [
         {"type": "mcp_tool_use", "id": "m1", "name": "find", "server_name": "crm", "input": {"q": "Ann"}},
         {"type": "mcp_tool_result", "tool_use_id": "m1", "is_error": False, "content": []},
         {"type": "mcp_tool_use", "id": "m2", "name": "find", "server_name": "crm", "input": {}},

@@ -28,7 +28,7 @@ def _run(body: str, limits: Limits = SMALL, scratch: bytes | None = None, **secr
 
 
 def _fenced() -> bool:
-    return _run("return 'x'").facts["fences"] == "namespaces"
+    return bool(_run("return 'x'").facts["fences"] == "namespaces")
 
 
 @pytest.fixture(autouse=True, scope="module")
