@@ -68,7 +68,8 @@ def book_of(tenant: TenantId) -> JobBook:
     here = runtime()
     scope = here.scope(tenant)
     overlay = load_overlay(scope, here.gateway_config, here.tools_of(scope)).overlay
-    return JobBook(scope, tools=job_tool_names() | set(overlay.allowed_tools), zone=overlay.time_zone)
+    tools = job_tool_names() | set(overlay.allowed_tools)
+    return JobBook(scope, tools=tools, zone=overlay.time_zone, known_only=True)
 
 
 def job_answers(scope: TenantScope, jobs: list[Job]) -> list[JobAnswer]:

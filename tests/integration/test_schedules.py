@@ -134,8 +134,8 @@ def test_killed_at_each_write_of_a_run(world: World, match: str, after: bool) ->
     # Given a run whose process dies before or after the claim, the answer, or the ledger's line
     acme, ann = met(world, "Ann")
     daily(acme, ann)
-    action = "PutItem" if match == "RUN#daily" else "TransactWriteItems"
-    world.aws("POST", "hold", {"service": "dynamodb", "action": action, "match": match, "after": after})
+    hold = {"service": "dynamodb", "action": "TransactWriteItems", "match": match, "after": after}
+    world.aws("POST", "hold", hold)
     due = deliver(world, acme, now())
     world.until("the request to be held", lambda: world.aws("GET", "held")["held"] > 0)
     assert world.kill_agents() >= 1
@@ -226,6 +226,8 @@ def test_the_api_switches_a_preset_on_and_runs_it(world: World) -> None:
     assert found_schedule(acme.scope, "friday-digest") is not None
     queued = ask(f"{path}/friday-digest/runs", "POST")
     assert queued.status == 202, queued.data
+    again = ask(f"{path}/friday-digest/runs", "POST")
+    assert (again.status, "less than a minute" in again.data.decode()) == (409, True)
     run = closed(world, acme, json.loads(queued.data)["due"], "friday-digest")
     (told,) = ask.json(f"{path}/friday-digest/runs")["runs"]
     assert (told["outcome"], told["cost"], told["calls"]) == ("done", format(run.cost_usd, "f"), 1)
@@ -233,6 +235,8 @@ def test_the_api_switches_a_preset_on_and_runs_it(world: World) -> None:
     wrong = ask(f"{path}/menu", "PUT", b'{"prompt": "x", "when": "cron(0 9 * * *)"}')
     assert wrong.status == 400
     assert "has 5 fields" in wrong.data.decode()
+    stranger = ask(f"{path}/menu", "PUT", b'{"prompt": "x", "when": "rate(1 day)", "chats": ["5"]}')
+    assert (stranger.status, "does not know these chats: 5" in stranger.data.decode()) == (400, True)
     assert api(world, acme.id, "usage:read")(path).status == 403
     assert api(world, world.customer().id, "cron:write")(path).status == 404
     assert ask(f"{path}/friday-digest", "DELETE").status == 204

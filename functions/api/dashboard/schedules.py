@@ -14,7 +14,7 @@ from functions.api.security import tenant_row
 from manyclaw.access import Scope
 from manyclaw.audit import record
 from manyclaw.errors import BadInput, Forbidden
-from manyclaw.schedules import job_id, run_now
+from manyclaw.schedules import claim_by_hand, job_id, run_now
 from manyclaw.tenancy import Tenant
 
 router = APIRouter(prefix="/dashboard/t/{tenant}/schedules", include_in_schema=False)
@@ -58,6 +58,7 @@ def change(request: Request, tenant: str, job: str, who: Who, fields: Form) -> R
     book, wish = book_of(row.tenant), fields.get("do", "")
     found = book.get(job)
     if wish == "run":
+        claim_by_hand(book.scope, found.job)
         record(book.scope.audit, "schedule.run", on=f"job:{found.job}")
         run_now(runtime().clients, runtime().settings, row.tenant, found.job)
     elif wish in ("on", "off"):

@@ -21,7 +21,7 @@ from functions.api.schedules import (
 from functions.api.security import with_scope
 from manyclaw.access import Scope
 from manyclaw.audit import record
-from manyclaw.schedules import job_id, page_of_runs, run_now
+from manyclaw.schedules import claim_by_hand, job_id, page_of_runs, run_now
 from manyclaw.tenancy import TenantId
 
 router = APIRouter(prefix="/v1/tenants/{tenant}/cron", responses=PROBLEMS, tags=["Schedules"])
@@ -66,11 +66,12 @@ def delete_job(tenant: CronOf, job: JobPath) -> Response:
     return Response(status_code=204)
 
 
-@router.post("/{job}/runs", summary="Run a job now", status_code=202)
+@router.post("/{job}/runs", summary="Run a job now", status_code=202, responses=problems(409))
 def run_job(tenant: CronOf, job: JobPath) -> QueuedAnswer:
-    """Queue a run; its due time names it in the run ledger."""
+    """Queue a run, once a minute at most; its due time names it in the run ledger."""
     here, book = runtime(), book_of(tenant)
     found = book.get(job)
+    claim_by_hand(book.scope, found.job)
     record(book.scope.audit, "schedule.run", on=f"job:{found.job}")
     return QueuedAnswer(job=found.job, due=run_now(here.clients, here.settings, tenant, found.job))
 

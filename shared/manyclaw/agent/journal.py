@@ -20,12 +20,25 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from manyclaw.aws import TransactionRefused, conditionally, from_item, pages, to_item, transact
-from manyclaw.errors import Superseded
+from manyclaw.aws import (
+    TransactionRefused,
+    conditionally,
+    error_code,
+    from_item,
+    is_aws_error,
+    pages,
+    to_item,
+    transact,
+)
+from manyclaw.errors import PermanentError, Superseded
 from manyclaw.tenancy import Key, TenantScope
 
 KEEP = timedelta(days=30)
 """How long a turn's record stays; Telegram repeats an update for at most a day."""
+
+
+class Unwritable(PermanentError):
+    """The table will never take this write, such as an item that is too large: nothing of it was written."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +181,15 @@ class Journal:
         return replace(record, calls=calls)
 
     def add_step(self, record: TurnRecord, step: Step, now: datetime, with_items: list[dict[str, Any]]) -> TurnRecord:
-        """Journal a step, in one transaction with what belongs to it."""
+        """Journal a step, in one transaction with what belongs to it.
+
+        Raises
+        ------
+        Superseded
+            Another attempt has the turn.
+        Unwritable
+            The table will never take it.
+        """
         item = {
             "pk": self._key().pk,
             "sk": self._key(f"#STEP#{len(record.steps):03d}").sk,
@@ -194,7 +215,7 @@ class Journal:
         gave_up: bool = False,
         remember: bool = False,
     ) -> TurnRecord:
-        """The reply is decided: from here on the model is never called for this turn again."""
+        """The reply is decided: from here on the model is never called for this turn again. Raises as a step does."""
         change = self._change(
             record,
             "SET #state = :answered, parts = :parts, sent = :none, gave_up = :gave_up, remember = :remember",
@@ -267,3 +288,14 @@ class Journal:
             if judged and refused.among_last(judged):
                 raise
             raise Superseded(f"Turn {self.turn} was changed by another attempt ({refused.failed}).") from None
+        except Exception as error:
+            if not is_aws_error(error) or not _is_for_good(error):
+                raise
+            raise Unwritable(f"Turn {self.turn} cannot be written: the table does not take it.") from error
+
+
+def _is_for_good(error: Any) -> bool:
+    """Whether the table refused what it was given, by itself or as one item of the transaction."""
+    reasons = getattr(error, "response", {}).get("CancellationReasons", [])
+    codes = {error_code(error), *(reason.get("Code") for reason in reasons)}
+    return bool(codes & {"ValidationException", "ValidationError"})

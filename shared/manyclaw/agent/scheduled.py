@@ -25,6 +25,7 @@ from manyclaw.schedules import (
     FAILED,
     MOST_CHATS,
     RUNNING,
+    DayIsFull,
     Due,
     Job,
     Part,
@@ -123,10 +124,13 @@ def _begin(scope: TenantScope, job: Job, due: Envelope, found: Standing) -> tupl
         reason = "there is no chat that wants it"
     if not reason:
         chats = chats[:MOST_CHATS]
-        if not claim_run(scope, job.job, due.due, chats, by_hand=due.by_hand):
-            before_us = load_run(scope, job.job, due.due)
-            chats = before_us.chats if before_us else ()
-        return chats, ""
+        try:
+            if not claim_run(scope, job.job, due.due, chats, by_hand=due.by_hand):
+                before_us = load_run(scope, job.job, due.due)
+                chats = before_us.chats if before_us else ()
+            return chats, ""
+        except DayIsFull as full:
+            reason = full.message
     skip_run(scope, job.job, due.due, reason, by_hand=due.by_hand)
     if not due.by_hand and due.version == job.version:
         _end_one_off(scope, job)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from manyclaw.agent.journal import Unwritable
 from manyclaw.agent.loading import Loaded
 from manyclaw.agent.prompt import Frame
 from manyclaw.aws import TransactionRefused, transact
@@ -65,13 +66,21 @@ class Spending:
     def settled(self, call: Call, done: Settlement) -> Iterator[list[dict[str, Any]]]:
         """The transaction items that settle ``call``, to be written in the ``with``.
 
-        If the turn turns out to be no longer ours, what the call cost is settled all the same.
+        If the turn turns out to be no longer ours, or what the call gave can never be written, what it cost is settled
+        all the same.
         """
         try:
             yield settle(self._scope, call, done, datetime.now(UTC))
         except Superseded:
             self._settle_alone(call, done)
             raise
+        except Unwritable:
+            self._settle_alone(call, done)
+            self._close(call, done)
+            raise
+        self._close(call, done)
+
+    def _close(self, call: Call, done: Settlement) -> None:
         if self._gate:
             self._gate.close(call.hold, done.usage)
 

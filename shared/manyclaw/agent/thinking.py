@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from manyclaw.agent.journal import Step, TurnRecord
+from manyclaw.agent.bounds import MESSAGE_BYTES, bounded, cut_text
+from manyclaw.agent.journal import Step, TurnRecord, Unwritable
 from manyclaw.agent.model import (
     LAST_SECONDS,
     Answer,
@@ -83,6 +84,7 @@ class Thinking:
         self._transcript = opened.loaded.transcript
         self._language = opened.language
         self._volatile = ""
+        self._told: list[dict[str, Any]] = []
 
     def run(self, record: TurnRecord | None, username: str) -> TurnRecord:
         """Ask until there is an answer, and commit it.
@@ -110,8 +112,16 @@ class Thinking:
         passages = self._loaded.recalled.passages()
         self._facts["passages"] = len(passages)
         self._volatile = remembered(self._loaded.memory.facts, passages, recent, overlay.time_zone)
+        try:
+            return self._until_answered(stable, newest)
+        except Unwritable as error:
+            log.error("turn unwritable", extra=fields(tenant=self._scope.tenant, error=str(error.__cause__)))
+            return self._journal.commit_answer(self._mine(), [text("failed", self._language)], self._told)
+
+    def _until_answered(self, stable: Frame, newest: Message) -> TurnRecord:
         while True:
             self._finish_tools(stable)
+            self._told = []
             said = [newest, *messages_of(self._record, self._journal.turn)]
             try:
                 call, answer = self._call(stable, said)
@@ -127,11 +137,11 @@ class Thinking:
                 return self._journal.commit_answer(self._mine(), [text("failed", self._language)], [])
             with self._spending.settled(call, self._settlement(stable, call, answer)) as settled:
                 self._mcp_called(stable, answer)
-                told = called_there(self._scope, self._journal.turn, answer.content)
+                self._told = called_there(self._scope, self._journal.turn, answer.content)
                 if not self._goes_on(answer):
-                    return self._commit(said, answer, [*settled, *told])
+                    return self._commit(said, answer, [*settled, *self._told])
                 step = Step("assistant", answer.content)
-                self._record = self._journal.add_step(self._mine(), step, datetime.now(UTC), [*settled, *told])
+                self._record = self._journal.add_step(self._mine(), step, datetime.now(UTC), [*settled, *self._told])
 
     def _goes_on(self, answer: Answer) -> bool:
         """Whether the model waits for tools, or was paused among a server's and wants to be asked on."""
@@ -189,11 +199,12 @@ class Thinking:
         if results == len(steps):
             return
         uses = [block for block in steps[-1 - results].content if block["type"] == "tool_use"]
+        most = MESSAGE_BYTES // len(uses)
         for use in uses[results:]:
             context = tool_context(self._runtime, self._opened)
-            block = run_tool(stable.tools, use, context)
-            told = called(self._scope, self._journal.turn, use, block, stable.tools)
-            self._record = self._journal.add_step(self._mine(), Step("result", [block]), datetime.now(UTC), [told])
+            block = run_tool(stable.tools, use, context, most)
+            self._told = [called(self._scope, self._journal.turn, use, block, stable.tools)]
+            self._record = self._journal.add_step(self._mine(), Step("result", [block]), datetime.now(UTC), self._told)
 
     def _call(self, stable: Frame, said: list[Message]) -> tuple[Call, Answer]:
         """One whole answer. A busy model is tried again under the same ledger row, a broken call under a new one."""
@@ -212,7 +223,8 @@ class Thinking:
                 raise Unavailable("There is too little time left for another model call.", retry_after=1)
             call = call or self._begin(stable, body, said)
             try:
-                return call, ask(self._runtime.settings.anthropic_base_url, key, body, self._seconds_left)
+                answer = ask(self._runtime.settings.anthropic_base_url, key, body, self._seconds_left)
+                return call, replace(answer, content=bounded(answer.content))
             except ModelBusy as error:
                 wait = max(pause or 0.0, error.retry_after or 0.0)
                 if pause is None or wait > _PATIENCE:
@@ -267,7 +279,7 @@ class Thinking:
         """Commit the reply. A refusal is not kept: with it in the history, the model would go on refusing."""
         if answer.stop_reason == "refusal":
             return self._journal.commit_answer(self._mine(), [text("declined", self._language)], settled)
-        told = text_of([*paused(self._mine()), *answer.content])
+        told = cut_text(text_of([*paused(self._mine()), *answer.content]), MESSAGE_BYTES)
         reply = told or text("empty", self._language)
         content = [block for block in answer.content if block["type"] != "tool_use"]
         if not told or not content:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from manyclaw.agent.bounds import MESSAGE_BYTES, cut_text, size_of
 from manyclaw.agent.memory_tools import memory_save, memory_search
 from manyclaw.agent.reminder_tools import REMINDER_TOOLS
 from manyclaw.agent.tool import Tool as Tool
@@ -79,8 +80,13 @@ def allowed(names: tuple[str, ...]) -> dict[str, Tool]:
     return {tool.name: tool for tool in every_tool() if tool.name in names}
 
 
-def run_tool(tools: dict[str, Tool], use: dict[str, Any], context: ToolContext) -> dict[str, Any]:
-    """Run one ``tool_use`` block and give its ``tool_result`` block. A failing tool is the model's to explain."""
+def run_tool(
+    tools: dict[str, Tool], use: dict[str, Any], context: ToolContext, most_bytes: int = MESSAGE_BYTES
+) -> dict[str, Any]:
+    """Run one ``tool_use`` block and give its ``tool_result`` block. A failing tool is the model's to explain.
+
+    ``most_bytes`` is what the block may take as stored JSON: the results of one answer's calls are one message.
+    """
     tool = tools.get(use["name"])
     failed = False
     if tool is None:
@@ -92,7 +98,7 @@ def run_tool(tools: dict[str, Tool], use: dict[str, Any], context: ToolContext) 
             )
         except (BadInput, ToolFailed) as error:
             text, failed = str(error), True
-    if len(text) > MAX_RESULT_CHARACTERS:
-        text = text[:MAX_RESULT_CHARACTERS] + f"\n[cut: {len(text)} characters]"
-    block: dict[str, Any] = {"type": "tool_result", "tool_use_id": use["id"], "content": text or "(no output)"}
-    return {**block, "is_error": True} if failed else block
+    block: dict[str, Any] = {"type": "tool_result", "tool_use_id": use["id"], "content": ""}
+    block |= {"is_error": True} if failed else {}
+    told = cut_text(text or "(no output)", most_bytes - size_of(block), MAX_RESULT_CHARACTERS)
+    return {**block, "content": told}

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from manyclaw.front import lazy
 
 if TYPE_CHECKING:
-    from manyclaw.schedules.audience import MOST_CHATS as MOST_CHATS
     from manyclaw.schedules.audience import OWN as OWN
     from manyclaw.schedules.audience import chats_of as chats_of
     from manyclaw.schedules.audience import subscribe as subscribe
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from manyclaw.schedules.finishing import finish_only_part as finish_only_part
     from manyclaw.schedules.finishing import finish_part as finish_part
     from manyclaw.schedules.finishing import settle_run as settle_run
+    from manyclaw.schedules.model import MOST_CHATS as MOST_CHATS
     from manyclaw.schedules.model import Job as Job
     from manyclaw.schedules.model import JobSpec as JobSpec
     from manyclaw.schedules.model import check_spec as check_spec
@@ -38,8 +38,10 @@ if TYPE_CHECKING:
     from manyclaw.schedules.reminders import user_zone as user_zone
     from manyclaw.schedules.runs import FAILED as FAILED
     from manyclaw.schedules.runs import RUNNING as RUNNING
+    from manyclaw.schedules.runs import DayIsFull as DayIsFull
     from manyclaw.schedules.runs import Part as Part
     from manyclaw.schedules.runs import Run as Run
+    from manyclaw.schedules.runs import claim_by_hand as claim_by_hand
     from manyclaw.schedules.runs import claim_run as claim_run
     from manyclaw.schedules.runs import due_text as due_text
     from manyclaw.schedules.runs import last_runs as last_runs
@@ -65,10 +67,10 @@ else:
     __getattr__ = lazy(
         __name__,
         {
-            **dict.fromkeys(("MOST_CHATS", "OWN", "chats_of", "subscribe"), "audience"),
+            **dict.fromkeys(("OWN", "chats_of", "subscribe"), "audience"),
             **dict.fromkeys(("JobBook",), "book"),
             **dict.fromkeys(("Due", "is_dead", "why_not"), "deciding"),
-            **dict.fromkeys(("Job", "JobSpec", "check_spec", "conversation_id", "job_id"), "model"),
+            **dict.fromkeys(("MOST_CHATS", "Job", "JobSpec", "check_spec", "conversation_id", "job_id"), "model"),
             **dict.fromkeys(("clear_notice", "pause_if_failing", "switch_off"), "pausing"),
             **dict.fromkeys(("PRESETS", "preset"), "presets"),
             **dict.fromkeys(
@@ -77,7 +79,7 @@ else:
             **dict.fromkeys(("abandon_run", "finish_only_part", "finish_part", "settle_run"), "finishing"),
             **dict.fromkeys(
                 (
-                    *("FAILED", "RUNNING", "Part", "Run", "claim_run", "due_text"),
+                    *("FAILED", "RUNNING", "DayIsFull", "Part", "Run", "claim_by_hand", "claim_run", "due_text"),
                     *("last_runs", "load_run", "page_of_runs", "parts_of", "skip_run", "spent_today"),
                 ),
                 "runs",

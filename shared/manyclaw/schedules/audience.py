@@ -6,18 +6,16 @@ does not.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from manyclaw.audit import entry
-from manyclaw.aws import from_item, get_rows, pages, to_item, transact
+from manyclaw.aws import TransactionRefused, from_item, get_rows, pages, to_item, transact
 from manyclaw.schedules.model import Job
 from manyclaw.tenancy import TenantScope, utc_now
 
 ACTIVE_DAYS = 7
-MOST_CHATS = 1_000
-"""Chats that one run serves; the rest is named in the run's reason."""
-
 OWN = "~"
 """Parts a chat from a job in the name of a conversation that is the job's own."""
 
@@ -25,10 +23,17 @@ _A_BATCH = 100
 
 
 def subscribe(scope: TenantScope, job: str, conversation: str, *, wants: bool) -> None:
-    """Remember whether a chat wants a job."""
+    """Remember whether a chat wants a job; the same wish again writes nothing."""
     row = {**scope.key(f"SUB#{job}#{conversation}").__dict__, "wants": wants, "at": utc_now()}
     told = entry(scope.audit, "schedule.subscribe", on=f"job:{job}", chat=conversation, wants=wants)
-    transact(scope.clients.dynamodb, [{"Put": {"TableName": scope.table, "Item": to_item(row)}}, told])
+    put = {
+        "TableName": scope.table,
+        "Item": to_item(row),
+        "ConditionExpression": "attribute_not_exists(sk) OR wants <> :wants",
+        "ExpressionAttributeValues": to_item({":wants": wants}),
+    }
+    with suppress(TransactionRefused):
+        transact(scope.clients.dynamodb, [{"Put": put}, told])
 
 
 def chats_of(scope: TenantScope, job: Job) -> tuple[str, ...]:
@@ -46,10 +51,15 @@ def chats_of(scope: TenantScope, job: Job) -> tuple[str, ...]:
     return tuple(sorted(wanted))
 
 
+def known_chats(scope: TenantScope) -> list[str]:
+    """The chats, and topics of chats, that have written to the tenant's bot."""
+    known = [row["conversation"] for row in _rows(scope, "CHAT#", "conversation")]
+    return [each for each in known if OWN not in each]
+
+
 def _active(scope: TenantScope) -> set[str]:
     """Conversations in which something was said within the last :data:`ACTIVE_DAYS` days."""
-    known = [row["conversation"] for row in _rows(scope, "CHAT#", "conversation")]
-    chats = [each for each in known if OWN not in each]
+    chats = known_chats(scope)
     since = (datetime.now(UTC) - timedelta(days=ACTIVE_DAYS)).isoformat()
     active: set[str] = set()
     for start in range(0, len(chats), _A_BATCH):

@@ -12,14 +12,19 @@ from typing import Any
 
 from manyclaw.audit import entry
 from manyclaw.errors import BadInput, Conflict, NotFound
+from manyclaw.schedules.audience import known_chats
 from manyclaw.schedules.model import REMINDER_PREFIX, Job, check_spec, job_id
 from manyclaw.schedules.presets import PRESETS, preset
-from manyclaw.schedules.store import delete_job, insert_job, load_job, page_of_jobs, update_job
+from manyclaw.schedules.runs import MOST_DELIVERIES
+from manyclaw.schedules.store import delete_job, every_job, insert_job, load_job, page_of_jobs, update_job
 from manyclaw.schedules.timetable import follow, remove_schedule
 from manyclaw.tenancy import TenantScope
 
 MOST_JOBS = 100
 """Jobs that one tenant may have, presets not counted."""
+
+_MANY = 5
+"""Chats that an error names."""
 
 
 class JobBook:
@@ -31,10 +36,15 @@ class JobBook:
         The tools that a job may name; None does not check.
     zone
         The tenant's time zone, for presets that were never touched.
+    known_only
+        Whether a job may newly name only chats that have written to the bot: for everybody but the operator.
     """
 
-    def __init__(self, scope: TenantScope, *, tools: frozenset[str] | None = None, zone: str = "UTC") -> None:
+    def __init__(
+        self, scope: TenantScope, *, tools: frozenset[str] | None = None, zone: str = "UTC", known_only: bool = False
+    ) -> None:
         self.scope = scope
+        self._known_only = known_only
         self._tools = tools
         self._zone = zone
 
@@ -66,8 +76,11 @@ class JobBook:
         if job in PRESETS:
             raise Conflict(f"{job} is a preset.", hint="Edit or enable it.")
         made = Job(job, check_spec(values, datetime.now(UTC), self._tools))
-        if len(page_of_jobs(self.scope, MOST_JOBS)[0]) >= MOST_JOBS:
+        jobs = every_job(self.scope)
+        if len(jobs) >= MOST_JOBS:
             raise Conflict(f"Tenant {self.scope.tenant} has {MOST_JOBS} jobs already.", hint="Remove one first.")
+        self._check_chats(made, ())
+        check_deliveries(made, jobs)
         if not insert_job(self.scope, made):
             raise Conflict(f"Tenant {self.scope.tenant} has a job {job} already.", hint="Edit it.")
         return self._followed(job)
@@ -80,6 +93,9 @@ class JobBook:
         old = self.get(job)
         spec = check_spec({**old.spec.model_dump(), **changes}, datetime.now(UTC), self._tools)
         new = replace(old, spec=spec)
+        self._check_chats(new, old.spec.chats)
+        if new.deliveries_a_day > old.deliveries_a_day:
+            check_deliveries(new, every_job(self.scope))
         if spec.enabled:
             new = replace(new, paused="", notice_due=False, failures=0 if not old.spec.enabled else old.failures)
         if old.stored:
@@ -111,7 +127,30 @@ class JobBook:
         remove_schedule(self.scope, job)
         delete_job(self.scope, job, entry(self.scope.audit, "schedule.remove", on=f"job:{job}"))
 
+    def _check_chats(self, job: Job, before: str | tuple[str, ...]) -> None:
+        """Raises ``BadInput`` for a chat that is new to the job and to the bot."""
+        if not self._known_only or isinstance(job.spec.chats, str):
+            return
+        unknown = set(job.spec.chats) - set(() if isinstance(before, str) else before)
+        unknown -= set(known_chats(self.scope)) if unknown else set()
+        if unknown:
+            named = ", ".join(sorted(unknown)[:_MANY]) + (", …" if len(unknown) > _MANY else "")
+            raise BadInput(f"The bot does not know these chats: {named}.", hint="Write to it there first.")
+
     def _followed(self, job: str) -> Job:
         found = self.get(job)
         follow(self.scope, found)
         return found
+
+
+def check_deliveries(job: Job, jobs: list[Job]) -> None:
+    """Raises ``BadInput`` if ``job`` and the tenant's other ``jobs`` would go to too many chats a day.
+
+    Only chats that jobs name are counted here; the others are at the run, where :func:`claim_run` counts all.
+    """
+    together = job.deliveries_a_day + sum(each.deliveries_a_day for each in jobs if each.job != job.job)
+    if job.deliveries_a_day and together > MOST_DELIVERIES:
+        raise BadInput(
+            f"The tenant's jobs would go to chats {together} times a day; {MOST_DELIVERIES} are allowed.",
+            hint="Name fewer chats, run it less often, or switch another job off.",
+        )

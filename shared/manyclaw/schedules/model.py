@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -15,7 +15,13 @@ from manyclaw.schedules.when import When, parse_when
 
 REMINDER_PREFIX = "r-"
 _JOB_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
+LEAST_INTERVAL = timedelta(minutes=5)
+"""Between two due times of a job, so that no tenant's schedules keep the others' messages waiting."""
+
 _CONVERSATION = re.compile(r"-?\d{1,19}(:\d{1,10})?")
+
+MOST_CHATS = 1_000
+"""Chats that one run serves; the rest is named in the run's reason."""
 
 LATE_SECONDS = 120
 """A run that begins within this many seconds of its due time is on time; the Scheduler promises a minute."""
@@ -78,7 +84,7 @@ class JobSpec(BaseModel):
         wrong = [] if isinstance(value, str) else [each for each in value if not _CONVERSATION.fullmatch(each)]
         if wrong or value == ():
             raise ValueError(f"{wrong[0]!r} is no chat" if wrong else "no chat is named")
-        return value
+        return value if isinstance(value, str) else tuple(dict.fromkeys(value))
 
     @model_validator(mode="after")
     def _has_what_it_does(self) -> JobSpec:
@@ -99,7 +105,8 @@ def check_spec(values: dict[str, Any], now: datetime, tools: frozenset[str] | No
     Raises
     ------
     BadInput
-        An unknown key, a value of the wrong kind, a time rule that makes no sense, a tool that the tenant may not call.
+        An unknown key, a value of the wrong kind, a time rule that makes no sense or comes too often, too many chats, a
+        tool that the tenant may not call.
     """
     try:
         spec = JobSpec.model_validate(values)
@@ -111,8 +118,13 @@ def check_spec(values: dict[str, Any], now: datetime, tools: frozenset[str] | No
     if spec.kind == "tool" and spec.enabled and tools is not None and spec.tool not in tools:
         hint = f"Its allowed_tools name those that it may; jobs may call: {', '.join(sorted(tools)) or 'none'}."
         raise BadInput(f"The tenant may not call a tool {spec.tool!r}.", hint=hint)
-    past = not spec.enabled
-    return spec.model_copy(update={"when": spec.checked_when(now, past=past).expression})
+    if not isinstance(spec.chats, str) and len(spec.chats) > MOST_CHATS:
+        raise BadInput(f"The job names {len(spec.chats)} chats; {MOST_CHATS} are allowed.", hint="Make it two jobs.")
+    when = spec.checked_when(now, past=not spec.enabled)
+    if spec.enabled and when.closest < LEAST_INTERVAL:
+        minutes = LEAST_INTERVAL // timedelta(minutes=1)
+        raise BadInput(f"{when.expression} comes too often.", hint=f"A job runs at most every {minutes} minutes.")
+    return spec.model_copy(update={"when": when.expression})
 
 
 @dataclass(frozen=True)
@@ -143,6 +155,12 @@ class Job:
     created_at: str = ""
     updated_at: str = ""
     stored: bool = True
+
+    @property
+    def deliveries_a_day(self) -> int:
+        """How many chats its runs of one day go to at most; 0 when it is off, or names none."""
+        named = 0 if isinstance(self.spec.chats, str) else len(self.spec.chats)
+        return named * self.when.most_a_day if self.spec.enabled else 0
 
     @property
     def is_reminder(self) -> bool:

@@ -17,7 +17,7 @@ from manyclaw.errors import BadInput
 from manyclaw.schedules.model import REMINDER_PREFIX, Job, JobSpec
 from manyclaw.schedules.store import delete_job, insert_job, load_job, reminders_of
 from manyclaw.schedules.timetable import follow, remove_schedule
-from manyclaw.schedules.when import check_zone, parse_when
+from manyclaw.schedules.when import MOST_AHEAD, check_zone, parse_when
 from manyclaw.tenancy import TenantScope, utc_now
 
 MOST_REMINDERS = 25
@@ -94,6 +94,8 @@ def _new(scope: TenantScope, user: str, chat: str, text: str, job: str, at: str,
         if minutes < 0:
             raise BadInput("That lies in the past.")
         zone = zone or "UTC"
+        if minutes > MOST_AHEAD // timedelta(minutes=1):
+            raise BadInput("That is more than three years away.")
         at = (now + timedelta(minutes=minutes)).isoformat(timespec="seconds")
     elif not at:
         raise BadInput("Say when: give `at` or `in_minutes`.")

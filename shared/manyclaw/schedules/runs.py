@@ -2,12 +2,14 @@
 
 ``{tenant}#RUNS`` holds ``RUN#{job}#{due}``, claimed by a conditional put, so that one due time is one run however often
 it is delivered; beside it ``PART#{job}#{due}#{conversation}`` for each chat, and ``SPENT#{job}#{day}`` with what the
-job cost on a UTC day. A part, the run's sums and the day's are written in one transaction, so they always agree. None
+job cost on a UTC day. A part, the run's sums and the day's are written in one transaction, so they always agree.
+``DELIVERIES##{day}`` counts the chats of a day's runs with their claims; ``HAND#{job}#`` is the last run by hand. None
 of them holds a word that was said; they expire after half a year and go with their tenant.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,15 +17,29 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from manyclaw.aws import conditionally, from_item, to_item
+from manyclaw.aws import TransactionRefused, conditionally, from_item, to_item, transact
 from manyclaw.billing import TurnUsage
+from manyclaw.errors import BadInput, Conflict
+from manyclaw.schedules.model import REMINDER_PREFIX
 from manyclaw.tenancy import Key, TenantScope, utc_now
 
 PART = "RUNS"
 KEEP = timedelta(days=180)
 _AT_ONCE = 8
+_DUE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 
 DONE, FAILED, SKIPPED, RUNNING = "done", "failed", "skipped", "running"
+
+
+MOST_DELIVERIES = 20_000
+"""Chats that all runs of a tenant's jobs may go to on one UTC day, each time counted; reminders are not."""
+
+BY_HAND_SECONDS = 60
+"""Between two runs of a job by hand."""
+
+
+class DayIsFull(Conflict):
+    """The tenant's jobs have gone to as many chats today as they may."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +107,48 @@ def load_run(scope: TenantScope, job: str, due: str) -> Run | None:
 
 
 def claim_run(scope: TenantScope, job: str, due: str, chats: tuple[str, ...], *, by_hand: bool = False) -> bool:
-    """Begin the run of a due time; False when it was begun, or written off, before."""
-    return _insert(scope, job, due, {"outcome": RUNNING, "chats": list(chats), "by_hand": by_hand})
+    """Begin the run of a due time; False when it was begun, or written off, before.
+
+    Raises
+    ------
+    DayIsFull
+        It would take the tenant past :data:`MOST_DELIVERIES` on this UTC day.
+    """
+    values = {"outcome": RUNNING, "chats": list(chats), "by_hand": by_hand}
+    if job.startswith(REMINDER_PREFIX):
+        return _insert(scope, job, due, values)
+    count = {
+        "TableName": scope.table,
+        "Key": ledger_key(scope, "DELIVERIES", "", str(datetime.now(UTC).date())).wire(),
+        "UpdateExpression": "SET expires_at = :expiry ADD deliveries :count",
+        "ConditionExpression": "attribute_not_exists(deliveries) OR deliveries <= :room",
+        "ExpressionAttributeValues": to_item(
+            {":expiry": expiry(), ":count": len(chats), ":room": MOST_DELIVERIES - len(chats)}
+        ),
+    }
+    try:
+        transact(scope.clients.dynamodb, [{"Put": _claim(scope, job, due, values)}, {"Update": count}])
+    except TransactionRefused as refused:
+        if 0 in refused.failed:
+            return False
+        raise DayIsFull(f"the tenant's jobs may go to chats {MOST_DELIVERIES} times a day") from None
+    return True
+
+
+def claim_by_hand(scope: TenantScope, job: str) -> None:
+    """Take this minute's run of a job by hand. Raises ``Conflict`` when it is taken."""
+    now = datetime.now(UTC)
+    row = {**ledger_key(scope, "HAND", job, "").__dict__, "at": int(now.timestamp()), "expires_at": expiry()}
+    taken = conditionally(
+        scope.clients.dynamodb.put_item,
+        TableName=scope.table,
+        Item=to_item(row),
+        ConditionExpression="attribute_not_exists(sk) OR #at <= :before",
+        ExpressionAttributeNames={"#at": "at"},
+        ExpressionAttributeValues=to_item({":before": row["at"] - BY_HAND_SECONDS}),
+    )
+    if taken is None:
+        raise Conflict(f"{job} was run by hand less than a minute ago.", hint="Wait a minute; see its runs.")
 
 
 def skip_run(scope: TenantScope, job: str, due: str, reason: str, *, by_hand: bool = False) -> bool:
@@ -102,6 +158,11 @@ def skip_run(scope: TenantScope, job: str, due: str, reason: str, *, by_hand: bo
 
 
 def _insert(scope: TenantScope, job: str, due: str, values: dict[str, Any]) -> bool:
+    return conditionally(scope.clients.dynamodb.put_item, **_claim(scope, job, due, values)) is not None
+
+
+def _claim(scope: TenantScope, job: str, due: str, values: dict[str, Any]) -> dict[str, Any]:
+    """The write of a run that is not there."""
     row = {
         **run_key(scope, job, due).__dict__,
         "job": job,
@@ -110,15 +171,7 @@ def _insert(scope: TenantScope, job: str, due: str, values: dict[str, Any]) -> b
         "expires_at": expiry(),
         **values,
     }
-    return (
-        conditionally(
-            scope.clients.dynamodb.put_item,
-            TableName=scope.table,
-            Item=to_item(row),
-            ConditionExpression="attribute_not_exists(sk)",
-        )
-        is not None
-    )
+    return {"TableName": scope.table, "Item": to_item(row), "ConditionExpression": "attribute_not_exists(sk)"}
 
 
 def expiry() -> int:
@@ -135,7 +188,10 @@ def spent_today(scope: TenantScope, job: str) -> Decimal:
 def page_of_runs(
     scope: TenantScope, job: str, limit: int = 20, cursor: str = "", *, before: str = ""
 ) -> tuple[list[Run], str]:
-    """A job's runs, newest first, and the cursor of older ones (a due time). ``before`` leaves out later due times."""
+    """A job's runs, newest first, and the cursor of older ones (a due time). ``before`` leaves out later due times.
+
+    Raises ``BadInput`` for a cursor that is no due time.
+    """
     begin = f"RUN#{job}#"
     arguments: dict[str, Any] = {
         "TableName": scope.table,
@@ -148,6 +204,8 @@ def page_of_runs(
         "Limit": limit,
     }
     if cursor:
+        if not _DUE.fullmatch(cursor):
+            raise BadInput(f"{cursor[:32]!r} is no cursor.", hint="Give the one that came with the page before.")
         arguments["ExclusiveStartKey"] = ledger_key(scope, "RUN", job, cursor).wire()
     answer = scope.clients.dynamodb.query(**arguments)
     last = answer.get("LastEvaluatedKey")

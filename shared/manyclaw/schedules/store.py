@@ -119,6 +119,15 @@ def page_of_jobs(scope: TenantScope, limit: int = 100, cursor: str = "") -> tupl
     return _page(scope, "JOB#", limit, cursor)
 
 
+def every_job(scope: TenantScope) -> list[Job]:
+    """All of the tenant's own stored jobs; long prompts make it more than one page."""
+    jobs, cursor = page_of_jobs(scope)
+    while cursor:
+        more, cursor = page_of_jobs(scope, cursor=cursor)
+        jobs += more
+    return jobs
+
+
 def reminders_of(scope: TenantScope, prefix: str, limit: int = 100) -> list[Job]:
     """Reminders whose id begins with ``prefix``."""
     return _page(scope, f"REMINDER#{prefix}", limit, "")[0]

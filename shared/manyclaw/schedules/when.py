@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
 from manyclaw.errors import BadInput
@@ -52,6 +52,27 @@ class When:
         number, unit = self._inside.split()
         return int(number) * _UNIT[unit.removesuffix("s")]
 
+    @property
+    def closest(self) -> timedelta:
+        """The least time between two due times; a cron rule is taken as if it were due every day."""
+        if self.kind == "at":
+            return timedelta.max
+        if self.kind == "rate":
+            return self.interval
+        times = self._minutes_of_day()
+        return timedelta(minutes=min(after - before for before, after in pairwise([*times, times[0] + 24 * 60])))
+
+    @property
+    def most_a_day(self) -> int:
+        """How many due times a day has at most."""
+        if self.kind == "at":
+            return 1
+        return -(-timedelta(days=1) // self.interval) if self.kind == "rate" else len(self._minutes_of_day())
+
+    def _minutes_of_day(self) -> list[int]:
+        cron = parse_cron(self._inside)
+        return [60 * hour + minute for hour in sorted(cron.hours) for minute in sorted(cron.minutes)]
+
     def for_scheduler(self) -> tuple[str, str]:
         """The expression and the time zone that EventBridge Scheduler is given: an ``at`` always in UTC."""
         if self.kind == "at":
@@ -86,10 +107,16 @@ class When:
 
 
 def resolve(local: datetime, zone: str) -> datetime:
-    """The UTC instant of a local date and time without a zone, or of one that brings its own offset."""
-    if local.tzinfo is not None:
-        return local.astimezone(UTC)
-    return local.replace(tzinfo=ZoneInfo(zone), fold=0).astimezone(UTC)
+    """The UTC instant of a local date and time without a zone, or of one that brings its own offset.
+
+    Raises ``BadInput`` for one at the edge of the calendar, which UTC does not know.
+    """
+    try:
+        if local.tzinfo is not None:
+            return local.astimezone(UTC)
+        return local.replace(tzinfo=ZoneInfo(zone), fold=0).astimezone(UTC)
+    except OverflowError:
+        raise BadInput(f"{local.isoformat()} is not a date that the calendar has in UTC.") from None
 
 
 def check_zone(zone: str) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from manyclaw.errors import BadInput
 from manyclaw.schedules import PRESETS, Due, Job, Run, check_spec, job_id, preset, why_not
+from manyclaw.schedules.book import check_deliveries
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 SPEC = check_spec({"prompt": "news", "when": "cron(30 9 * * ? *)", "chats": ["5"]}, NOW)
@@ -86,6 +87,11 @@ def test_a_schedule_that_is_out_of_date_counts_only_where_it_still_says_the_same
         {"prompt": "x", "when": "rate(1 day)", "late_minutes": 100_000},
         {"prompt": "x", "when": "rate(1 day)", "colour": "red"},
         {"prompt": "x" * 20_001, "when": "rate(1 day)"},
+        {"prompt": "x", "when": "rate(4 minutes)"},
+        {"prompt": "x", "when": "cron(* * * * ? *)"},
+        {"prompt": "x", "when": "cron(0,4 9 * * ? *)"},
+        {"prompt": "x", "when": "cron(0,58 * * * ? *)"},
+        {"prompt": "x", "when": "rate(1 day)", "chats": [str(number) for number in range(1_001)]},
     ],
 )
 def test_jobs_that_make_no_sense_are_refused(values: dict[str, Any]) -> None:
@@ -114,3 +120,40 @@ def test_a_job_may_name_a_tool_that_the_tenant_may_call_and_can_be_switched_off_
     with pytest.raises(BadInput, match="may not call a tool 'book_table'"):
         check_spec(values, NOW, frozenset({"current_time"}))
     assert not check_spec({**values, "enabled": False}, NOW, frozenset()).enabled
+
+
+@pytest.mark.parametrize(
+    ("when", "runs"),
+    [
+        ("rate(5 minutes)", 288),
+        ("rate(7 hours)", 4),
+        ("rate(7 days)", 1),
+        ("cron(*/5 * * * ? *)", 288),
+        ("cron(0 9,17 ? * MON *)", 2),
+        ("at(2026-12-24T18:00)", 1),
+    ],
+)
+def test_how_often_a_job_comes_on_its_busiest_day(when: str, runs: int) -> None:
+    spec = check_spec({"prompt": "x", "when": when, "chats": ["5", "6"]}, NOW)
+    assert Job("often", spec).deliveries_a_day == 2 * runs
+    assert Job("often", spec.model_copy(update={"enabled": False})).deliveries_a_day == 0
+    assert Job("often", spec.model_copy(update={"chats": "active"})).deliveries_a_day == 0
+
+
+def test_a_job_that_comes_too_often_can_be_switched_off() -> None:
+    assert not check_spec({"prompt": "x", "when": "rate(1 minute)", "enabled": False}, NOW).enabled
+
+
+def test_a_chat_that_is_named_twice_is_one() -> None:
+    spec = check_spec({"prompt": "x", "when": "rate(1 day)", "chats": ["6", "5", "6", "5:1"]}, NOW)
+    assert spec.chats == ("6", "5", "5:1")
+
+
+def test_a_tenants_jobs_together_go_to_so_many_chats_a_day() -> None:
+    chats = [str(number) for number in range(1_000)]
+    hourly = check_spec({"prompt": "x", "when": "rate(2 hours)", "chats": chats}, NOW)
+    one, two = Job("one", hourly), Job("two", hourly)
+    check_deliveries(one, [one])
+    with pytest.raises(BadInput, match="24000 times a day; 20000 are allowed"):
+        check_deliveries(two, [one])
+    check_deliveries(two, [replace(one, spec=hourly.model_copy(update={"enabled": False}))])

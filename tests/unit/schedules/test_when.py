@@ -95,3 +95,12 @@ def test_no_text_does_anything_but_parse_or_be_refused(text: str) -> None:
         except BadInput:
             continue
         assert when.next_times(NOW, 1)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])
+@pytest.mark.parametrize(
+    "edge", ["0001-01-01T00:00+14:00", "9999-12-31T23:59-14:00", "0001-01-01T00:00", "9999-12-31T23:59"]
+)
+def test_times_at_the_edges_of_the_calendar_are_refused(edge: str, zone: str) -> None:
+    with pytest.raises(BadInput):
+        parse_when(f"at({edge})", zone, NOW)
