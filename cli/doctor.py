@@ -38,7 +38,8 @@ def doctor(
 
     Example: manyclaw doctor --security --fail-on medium --stage prod
 
-    Nothing is changed. Without --security: whether it works. Exit codes: 0 nothing as bad as --fail-on; 8 something is.
+    Nothing is changed. Without --security: whether it works. Exit codes: 0 nothing as bad as --fail-on; 8 something is,
+    or something could not be looked at (unknown).
     """
     from cli.checks.finding import SEVERITIES, at_least
 

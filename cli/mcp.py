@@ -70,7 +70,7 @@ def token(
     server: ServerArgument,
     value: Annotated[str, typer.Option(help="The token; - or nothing asks for it, unseen.")] = "",
 ) -> None:
-    """Store the token that a server wants. It is sent to the host that the server has now, and to no other.
+    """Store the token that a server wants. It is sent to the host and port that the server has now, and to no other.
 
     Example: manyclaw mcp token customer-acme calendar --value -
     """

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cli.checks.finding import Check, Finding, is_true
+from cli.checks.policies import read_template, refusals_gone, rights_of
+from cli.checks.roles import names_of
 from cli.context import Operator
 from manyclaw.aws import error_code
 from manyclaw.settings import REAL_ANTHROPIC, REAL_TELEGRAM
@@ -19,6 +21,7 @@ class Deployment:
     """The checks of one deployment's resources, by name."""
 
     def __init__(self, operator: Operator) -> None:
+        self._operator = operator
         self._stage = operator.stage
         self._clients = operator.stage.clients
         self._table = operator.stage.settings.table
@@ -47,6 +50,7 @@ class Deployment:
         if "AuditBucketName" in self._stage.outputs:
             bucket = self._stage.outputs["AuditBucketName"]
             found["audit-lock"] = (bucket, lambda: self.audit_lock(bucket))
+            found["audit-policy"] = (bucket, lambda: self.audit_policy(bucket))
         return found
 
     def deletion_protection(self) -> Iterator[Finding]:
@@ -104,6 +108,15 @@ class Deployment:
         if rule.get("Mode") != "COMPLIANCE":
             what = "Audit entries can be deleted: the bucket has no object lock in compliance mode."
             yield Finding("audit-lock", "critical", what, bucket, self._deploy)
+
+    def audit_policy(self, bucket: str) -> Iterator[Finding]:
+        template = read_template()
+        policy = _or_missing(self._clients.s3.get_bucket_policy, "NoSuchBucketPolicy", Bucket=bucket)
+        deployed = rights_of([policy.get("Policy", "{}")])
+        names = names_of(self._operator, template)
+        for right in refusals_gone(deployed, template.rights["AuditBucketPolicy"], names):
+            what = f"The template's refusal of {right.said} is gone."
+            yield Finding("audit-policy", "critical", what, bucket, self._deploy)
 
     def queues(self) -> Iterator[Finding]:
         for name, url in self._stage.outputs.items():

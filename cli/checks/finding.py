@@ -10,7 +10,7 @@ from manyclaw.aws import error_code, is_aws_error
 from manyclaw.errors import ManyclawError
 
 SEVERITIES = ("critical", "high", "medium", "low", "note", "unknown")
-"""From the worst to what is only said. ``unknown`` is what could not be read."""
+"""From the worst to what is only said. ``unknown`` is what could not be read; it counts however high the bar is."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ def run_check(name: str, where: str, check: Check) -> Iterator[Finding]:
 
 
 def at_least(findings: Iterable[Finding], severity: str) -> list[Finding]:
-    """The findings as bad as ``severity`` or worse."""
-    worst = SEVERITIES[: SEVERITIES.index(severity) + 1]
+    """The findings as bad as ``severity`` or worse, and what is unknown: a check that could not look is no pass."""
+    worst = (*SEVERITIES[: SEVERITIES.index(severity) + 1], "unknown")
     return [each for each in findings if each.severity in worst]
 
 

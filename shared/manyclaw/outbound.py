@@ -8,9 +8,11 @@ of the connection (:func:`post`), which then goes to exactly the address that wa
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 import socket
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -136,16 +138,32 @@ def post(
     The name is resolved once and the connection goes to that address, with the certificate checked against the name, so
     that a name which changes its address in between (DNS rebinding) leads nowhere else.
 
+    Parameters
+    ----------
+    seconds
+        For connecting, and then for the whole answer, however slowly a server trickles it.
+
     Raises
     ------
     BadInput
         The name leads to an address that is not public, or the server sends us elsewhere.
     Unavailable
-        It does not answer.
+        It does not answer in time.
     """
     import urllib3
 
     address = judged_address(target, resolve)
+    late = threading.Event()
+
+    class Connection(urllib3.connection.HTTPSConnection):
+        def connect(self) -> None:
+            super().connect()
+            watch = threading.Timer(seconds, _cut, (self.sock, late))
+            watch.daemon = True
+            watches.append(watch)
+            watch.start()
+
+    watches: list[threading.Timer] = []
     pool = urllib3.HTTPSConnectionPool(
         address,
         target.port,
@@ -155,6 +173,7 @@ def post(
         timeout=urllib3.Timeout(total=seconds),
         retries=False,
     )
+    pool.ConnectionCls = Connection
     authority = target.host if target.port == 443 else f"{target.host}:{target.port}"
     try:
         answer = pool.request(
@@ -167,12 +186,23 @@ def post(
         )
         data = answer.read(MAX_ANSWER_BYTES + 1)
         answer.drain_conn() if len(data) <= MAX_ANSWER_BYTES else answer.close()
-    except urllib3.exceptions.HTTPError as error:
+    except (urllib3.exceptions.HTTPError, OSError) as error:
         raise Unavailable(f"{_shown(target.host)} did not answer ({type(error).__name__}).") from None
     finally:
+        for watch in watches:
+            watch.cancel()
         pool.close()
+    if late.is_set():
+        raise Unavailable(f"{_shown(target.host)} did not answer within {seconds:g} seconds.")
     if 300 <= answer.status < 400:
         raise BadInput(f"{_shown(target.host)} sends us to another address; name that one.")
     if len(data) > MAX_ANSWER_BYTES:
         raise BadInput(f"{_shown(target.host)} answers with more than {MAX_ANSWER_BYTES} bytes.")
     return answer.status, {name.lower(): value for name, value in answer.headers.items()}, data
+
+
+def _cut(sock: socket.socket, late: threading.Event) -> None:
+    """End a connection that another thread reads from."""
+    late.set()
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -127,8 +128,19 @@ class _Redirects(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers["Content-Length"]))
         self.send_response(302 if self.path == "/away" else 200)
         self.send_header("Location", "https://169.254.169.254/")
+        if self.path == "/trickle-headers":
+            self._trickle()
         self.end_headers()
+        if self.path == "/trickle":
+            self._trickle()
         self.wfile.write(b"x" * (outbound.MAX_ANSWER_BYTES + 10 if self.path == "/much" else 2))
+
+    def _trickle(self) -> None:
+        """A byte now and then, each well within what one read may take."""
+        for _ in range(60):
+            self.wfile.write(b"x")
+            self.wfile.flush()
+            time.sleep(0.05)
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -193,6 +205,16 @@ def test_no_redirect_is_followed_and_no_flood_is_read(server: int, monkeypatch: 
     assert [path for path, _ in _Redirects.seen] == ["/away", "/much"]
 
 
+@pytest.mark.parametrize("path", ["trickle", "trickle-headers"])
+def test_a_server_that_trickles_is_cut_off(server: int, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setattr(outbound, "is_public", lambda address: True)
+    target = outbound.check_url(f"https://mcp.example.com:{server}/{path}")
+    began = time.monotonic()
+    with pytest.raises(Unavailable, match="did not answer"):
+        outbound.post(target, b"{}", {}, seconds=0.4, resolve=lambda *_: ["127.0.0.1"])
+    assert time.monotonic() - began < 2
+
+
 CONNECTS = {
     "shared/manyclaw/agent/model.py": "the Messages API, the operator's AnthropicBaseUrl",
     "shared/manyclaw/aws_json.py": "AWS",
@@ -243,6 +265,13 @@ class _Elsewhere(BaseHTTPRequestHandler):
         self.end_headers()
 
     do_GET = do_POST  # noqa: N815
+
+    def _trickle(self) -> None:
+        """A byte now and then, each well within what one read may take."""
+        for _ in range(60):
+            self.wfile.write(b"x")
+            self.wfile.flush()
+            time.sleep(0.05)
 
     def log_message(self, format: str, *args: object) -> None:
         pass

@@ -132,13 +132,30 @@ def test_the_data_bucket_is_closed() -> None:
 
 
 def test_the_data_outlives_the_stack() -> None:
-    for name in ("Table", "DataBucket"):
+    for name in ("Table", "DataBucket", "AuditBucket"):
         assert RESOURCES[name]["DeletionPolicy"] == "RetainExceptOnCreate"
         assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
     table = RESOURCES["Table"]["Properties"]
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["DeletionProtectionEnabled"] == "DeletionProtection"
     assert RESOURCES["DataBucket"]["Properties"]["VersioningConfiguration"] == {"Status": "Enabled"}
+
+
+def test_every_alarm_tells_the_topic_and_every_dead_letter_queue_has_one() -> None:
+    alarms = [each["Properties"] for each in RESOURCES.values() if each["Type"] == "AWS::CloudWatch::Alarm"]
+    assert all(each["AlarmActions"] == ["WithAlarmTopic", ["AlarmTopicArn"], "AWS::NoValue"] for each in alarms)
+    watched = {dimension["Value"] for each in alarms for dimension in each["Dimensions"]}
+    queues = {f"{name}.QueueName" for name in RESOURCES if name.endswith("Dlq")}
+    assert queues < watched
+    assert len(queues) == 4
+
+
+def test_the_audit_functions_first_failure_rings() -> None:
+    alarm = RESOURCES["AuditAlarm"]["Properties"]
+    assert (alarm["MetricName"], alarm["Statistic"], alarm["Threshold"]) == ("Errors", "Sum", 0)
+    assert (alarm["ComparisonOperator"], alarm["DatapointsToAlarm"]) == ("GreaterThanThreshold", 1)
+    mapping = RESOURCES["AuditFunction"]["Properties"]["Events"]["Inboxes"]["Properties"]
+    assert mapping["DestinationConfig"]["OnFailure"] == {"Type": "SQS", "Destination": "AuditDlq.Arn"}
 
 
 def test_every_queue_is_encrypted_and_every_log_ends() -> None:

@@ -35,10 +35,12 @@ if TYPE_CHECKING:
     from manyclaw.audit.recording import intent as intent
     from manyclaw.audit.recording import record as record
     from manyclaw.audit.recording import tool_call as tool_call
+    from manyclaw.audit.rounds import Round as Round
     from manyclaw.audit.rounds import every_owner as every_owner
     from manyclaw.audit.rounds import owners_in as owners_in
     from manyclaw.audit.rounds import seal_and_ship as seal_and_ship
     from manyclaw.audit.sealing import seal as seal
+    from manyclaw.audit.sealing import seal_part as seal_part
     from manyclaw.audit.sealing_scope import SealingScopes as SealingScopes
     from manyclaw.audit.shipping import ship as ship
     from manyclaw.audit.verifying import Finding as Finding
@@ -59,6 +61,7 @@ else:
             "OPERATOR": "entries",
             "OUTCOMES": "actions",
             "Page": "reading",
+            "Round": "rounds",
             "SYSTEM": "entries",
             "SealingScopes": "sealing_scope",
             "Verdict": "verifying",
@@ -79,6 +82,7 @@ else:
             "record": "recording",
             "seal": "sealing",
             "seal_and_ship": "rounds",
+            "seal_part": "sealing",
             "ship": "shipping",
             "texts": "reading",
             "tool_call": "recording",

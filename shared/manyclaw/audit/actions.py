@@ -31,6 +31,7 @@ ACTIONS = {
         "a config.yaml is met for the first time by a turn, however it got there", "file", ("etag", "sha256")
     ),
     "config.refused": Action("a config.yaml is broken and not in force", "file", ("sha256", "lines")),
+    "owners.change": Action("a config.yaml that replaces another names other owners", "file", ("added", "removed")),
     "pairing.pair": Action("a tenant is connected with a bot", "bot", ("delivery",)),
     "pairing.unpair": Action("a tenant is parted from its bot", "bot"),
     "pairing.menu": Action("owners are given the dashboard in the bot's menu", "bot", ("owners",)),

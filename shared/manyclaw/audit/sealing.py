@@ -18,6 +18,14 @@ from manyclaw.errors import Conflict
 ENTRIES_A_TRANSACTION = 49
 """A transaction takes a hundred items: HEAD, and for each entry its row and the inbox's that goes."""
 
+TRANSACTIONS_A_PART = 20
+"""Sealed at a stretch, before anything is shipped: just under what one segment takes."""
+
+LONGEST_ENTRY = 32_000
+"""Characters. Ours are far shorter; 49 of this length stay below the 4 MB that a transaction takes."""
+
+_MOST_BRACKETS = 100
+"""An entry has a few lists, and no name in it holds a bracket. What is nested deeper, not every reader could read."""
 
 _REFUSALS = 20
 """So often in a row another sealer may have been faster; more means that somebody wrote where only sealers write."""
@@ -31,14 +39,28 @@ def seal(log: Inbox) -> Head:
     Conflict
         The chain does not take its next entry: there is a row in its place already.
     """
-    refused = 0
+    while True:
+        head, left = seal_part(log)
+        if not left:
+            return head
+
+
+def seal_part(log: Inbox, transactions: int = TRANSACTIONS_A_PART) -> tuple[Head, bool]:
+    """Seal with at most so many transactions; gives the chain's end, and whether the inbox still holds something.
+
+    Raises
+    ------
+    Conflict
+        As :func:`seal`.
+    """
+    done = refused = 0
     while refused < _REFUSALS:
         head, rows = read_head(log), _inbox(log)
-        if not rows:
-            return head
+        if not rows or done == transactions:
+            return head, bool(rows)
         try:
             transact(log.clients.dynamodb, _sealing(log, head, rows))
-            refused = 0
+            done, refused = done + 1, 0
         except TransactionRefused:
             refused += 1  # another sealer was faster: what it took is no longer in the inbox
     raise Conflict(
@@ -89,12 +111,14 @@ def _moved(log: Inbox, head: Head, seq: int, last: str) -> dict[str, Any]:
 
 
 def _entry(row: dict[str, Any]) -> dict[str, Any]:
-    """What a row of the inbox says. One that is no entry is told as such, so that it stops nobody."""
+    """What a row of the inbox says. One that is no entry, or too long for one, is told as such and stops nobody."""
     text = str(row.get("entry", {}).get("S", ""))
     try:
-        values = json.loads(text)
-        if isinstance(values, dict) and values.get("action") in ACTIONS:
+        small = len(text) <= LONGEST_ENTRY and text.count("[") + text.count("{") <= _MOST_BRACKETS
+        values = json.loads(text) if small else None
+        known = isinstance(values, dict) and isinstance(values.get("action"), str) and values["action"] in ACTIONS
+        if isinstance(values, dict) and known and len(canonical(values)) <= LONGEST_ENTRY:
             return values
-    except ValueError:
+    except (ValueError, TypeError, RecursionError):
         pass
     return entry_values(SYSTEM, "audit.unreadable", "inbox", "failed", {"sha256": digest(text)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
 
@@ -35,20 +36,22 @@ def sealer_policy(settings: Settings, owner: str) -> str:
 
 
 class SealingScopes:
-    """Opens the sealer's sessions and keeps them until shortly before they end."""
+    """Opens the sealer's sessions and keeps them until shortly before they end. Threads may share it."""
 
     def __init__(self, settings: Settings, clients: Clients, keep: int = 64) -> None:
         self._settings = settings
         self._clients = clients
         self._keep = keep
         self._open: OrderedDict[str, tuple[datetime, Inbox]] = OrderedDict()
+        self._lock = threading.Lock()
 
     def open(self, owner: str) -> Inbox:
         """The log of ``owner``, a tenant's id or ``OPERATOR``, with the right to seal it."""
-        held = self._open.get(owner)
-        if held and held[0] > datetime.now(UTC):
-            self._open.move_to_end(owner)
-            return held[1]
+        with self._lock:
+            held = self._open.get(owner)
+            if held and held[0] > datetime.now(UTC):
+                self._open.move_to_end(owner)
+                return held[1]
         answer = self._clients.sts.assume_role(
             RoleArn=self._settings.sealer_role_arn,
             RoleSessionName=f"seal-{owner.lower()}" if owner != OPERATOR else "seal-operator",
@@ -60,7 +63,8 @@ class SealingScopes:
             given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], given["Expiration"]
         )
         log = Inbox(owner, self._settings.table, self._clients.with_credentials(credentials))
-        self._open[owner] = (given["Expiration"] - _RENEW_BEFORE, log)
-        while len(self._open) > self._keep:
-            self._open.popitem(last=False)
+        with self._lock:
+            self._open[owner] = (given["Expiration"] - _RENEW_BEFORE, log)
+            while len(self._open) > self._keep:
+                self._open.popitem(last=False)
         return log

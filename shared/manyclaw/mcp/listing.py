@@ -20,7 +20,7 @@ Post = Callable[[outbound.PublicUrl, bytes, Mapping[str, str]], tuple[int, Mappi
 
 
 def list_tools(url: str, token: str = "", post: Post = outbound.post) -> list[tuple[str, str]]:
-    """The server's tools as name and description, in its order.
+    """The server's tools as name and description, in its order: one line each, without control characters.
 
     Raises
     ------
@@ -39,15 +39,20 @@ def list_tools(url: str, token: str = "", post: Post = outbound.post) -> list[tu
     cursor: str | None = None
     for _ in range(_PAGES):
         page = session.call("tools/list", {"cursor": cursor} if cursor else {})
-        found += [(str(tool.get("name")), _line(tool.get("description"))) for tool in page.get("tools", [])]
-        cursor = page.get("nextCursor")
+        tools, cursor = page.get("tools", []), page.get("nextCursor")
+        if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
+            raise session.strange("tools/list")
+        found += [(_line(tool.get("name")), _line(tool.get("description"))) for tool in tools]
         if not cursor:
             break
     return found
 
 
 def _line(text: object) -> str:
-    return " ".join(str(text or "").split())
+    """One line that a terminal shows and does not obey: what is not printable (escapes, marks that turn the direction
+    of writing) is replaced."""
+    words = " ".join(str(text or "").split())
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in words)
 
 
 class _Session:
@@ -80,9 +85,13 @@ class _Session:
             return {}
         answer = _answer(headers.get("content-type", ""), data, self._number)
         if answer is None or not isinstance(answer.get("result"), dict):
-            raise Unavailable(f"{self._target.host} does not answer {method} as an MCP server does.")
+            raise self.strange(method)
         result: dict[str, Any] = answer["result"]
         return result
+
+    def strange(self, method: str) -> Unavailable:
+        """What to raise for an answer that no MCP server gives."""
+        return Unavailable(f"{self._target.host} does not answer {method} as an MCP server does.")
 
 
 def _answer(kind: str, data: bytes, number: int) -> dict[str, Any] | None:
@@ -94,7 +103,7 @@ def _answer(kind: str, data: bytes, number: int) -> dict[str, Any] | None:
     for body in bodies:
         try:
             message = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(message, dict) and message.get("id") == number:
             return message

@@ -1,7 +1,8 @@
-"""The token of an MCP server: an SSM SecureString under the tenant's own path, bound to the server's host.
+"""The token of an MCP server: an SSM SecureString under the tenant's own path, bound to the server's origin.
 
 Whoever may write the overlay may change a server's URL, but is not meant to learn its token. So a token is stored with
-the host that it is for and sent to no other: an overlay that points the same name at another host gets no token.
+the host (and the port, if it is not 443) that it is for and sent to no other: an overlay that points the same name
+elsewhere gets no token. It is not bound to the path: whoever answers at one path of an origin is trusted with them all.
 
 The row ``MCP`` says which servers have one, since a tenant's session cannot list paths. It is written before the secret
 and cleared after it, so that whatever was stored is found when the tenant is erased.

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from manyclaw.telegram.bot import TelegramRefused as TelegramRefused
     from manyclaw.telegram.bot import TelegramUnavailable as TelegramUnavailable
     from manyclaw.telegram.init_data import WebAppUser as WebAppUser
+    from manyclaw.telegram.init_data import claimed_user as claimed_user
     from manyclaw.telegram.init_data import verify_init_data as verify_init_data
     from manyclaw.telegram.intake import Intake as Intake
     from manyclaw.telegram.menu_button import dashboard_address as dashboard_address
@@ -55,6 +56,7 @@ else:
             "relay_pairings": "relay",
             "split_message": "split",
             "unpair": "pairing",
+            "claimed_user": "init_data",
             "verify_init_data": "init_data",
             "webhook_address": "pairing",
         },

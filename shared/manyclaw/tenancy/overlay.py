@@ -42,7 +42,9 @@ class McpServer(BaseModel):
 
     @property
     def host(self) -> str:
-        return check_url(self.url).host
+        """Its origin, to which its token is bound: the host, with the port if it is not 443. The scheme is https."""
+        found = check_url(self.url)
+        return found.host if found.port == 443 else f"{found.host}:{found.port}"
 
 
 class Overlay(BaseModel):

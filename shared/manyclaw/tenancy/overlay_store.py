@@ -8,6 +8,7 @@ broken version is written down once (``CONFIG#problem``), and the one process th
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -221,7 +222,7 @@ def replace_overlay(
 ) -> SavedOverlay:
     """As :func:`save_overlay`, for one who goes on with the new ETag."""
     try:
-        check_overlay(text, gateway, tools)
+        owners = check_overlay(text, gateway, tools).owners
     except InvalidDocument as error:
         refuse_overlay(scope, text.encode(), error)
         raise
@@ -230,6 +231,17 @@ def replace_overlay(
         return SavedOverlay(False, stored.etag)
     present = stored.etag if stored else ""
     etag = present if if_match is None else if_match
-    with intent(scope.audit, "config.change", on=OVERLAY_PATH, sha256=digest(text), bytes=len(text.encode())):
+    before = _usable(stored.text, gateway, tools).owners if stored else ()
+    with ExitStack() as told:
+        change = intent(scope.audit, "config.change", on=OVERLAY_PATH, sha256=digest(text), bytes=len(text.encode()))
+        told.enter_context(change)
+        if set(before) != set(owners):
+            added, removed = _numbers(owners, before), _numbers(before, owners)
+            told.enter_context(intent(scope.audit, "owners.change", on=OVERLAY_PATH, added=added, removed=removed))
         written = write_text(scope.clients.s3, scope.bucket, scope.object_key(OVERLAY_PATH), text, etag=etag)
     return SavedOverlay(True, written)
+
+
+def _numbers(these: tuple[int, ...], those: tuple[int, ...]) -> list[str]:
+    """Owners who are among the first and not among the others: Telegram's numbers."""
+    return [str(each) for each in sorted(set(these) - set(those))]

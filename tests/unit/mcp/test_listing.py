@@ -13,6 +13,16 @@ from manyclaw.mcp import list_tools
 from manyclaw.outbound import PublicUrl
 
 
+def _giving(tools: Any) -> Any:
+    """A server whose tools/list answers with this."""
+
+    def post(target: PublicUrl, body: bytes, headers: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
+        message = json.loads(body)
+        return 200, {}, json.dumps({"id": message.get("id"), "result": {"tools": tools}}).encode()
+
+    return post
+
+
 class Server:
     """Answers initialize and two pages of tools; ``stream`` as server-sent events."""
 
@@ -62,3 +72,16 @@ def test_what_a_server_may_answer_instead() -> None:
         list_tools("https://mcp.example.com/", "", lambda *_: (200, {}, b"<html>"))
     with pytest.raises(BadInput):
         list_tools("https://10.0.0.1/", "", Server())
+
+
+@pytest.mark.parametrize("tools", [None, 3, "find", {"name": "find"}, ["find"], [None], [[]]])
+def test_tools_of_another_shape_are_no_traceback(tools: Any) -> None:
+    with pytest.raises(Unavailable, match="as an MCP server does"):
+        list_tools("https://mcp.example.com/", "", _giving(tools))
+
+
+def test_what_a_stranger_says_can_steer_no_terminal() -> None:
+    tools = [{"name": "a\x1b[2Jb\r\nc", "description": "x\x9b31m\u202ey\x07\x00\tz"}, {"name": ["x\x1b"]}, {}]
+    found = list_tools("https://mcp.example.com/", "", _giving(tools))
+    assert [name for name, _ in found] == ["a\ufffd[2Jb c", "['x\\x1b']", ""]
+    assert all(text.isprintable() for pair in found for text in pair)
