@@ -29,13 +29,17 @@ _Tags.add_multi_constructor("!", _tagged)
 TEMPLATE = yaml.load((ROOT / "template.yaml").read_text(), Loader=_Tags)
 
 
+def _holds(condition: dict[str, Any], values: dict[str, Any]) -> bool:
+    if "Not" in condition:
+        return not _holds(condition["Not"][0], values)
+    left, right = condition["Equals"]
+    return bool(values[left["Ref"]] == right)
+
+
 def deployed(**parameters: str) -> dict[str, Any]:
     """Resources and outputs as they are with these parameters: conditions and !If decided."""
     values = {name: parameters.get(name, each.get("Default")) for name, each in TEMPLATE["Parameters"].items()}
-    true = {
-        name: values[condition["Equals"][0]["Ref"]] == condition["Equals"][1]
-        for name, condition in TEMPLATE["Conditions"].items()
-    }
+    true = {name: _holds(condition, values) for name, condition in TEMPLATE["Conditions"].items()}
 
     def decide(value: Any) -> Any:
         if isinstance(value, list):
