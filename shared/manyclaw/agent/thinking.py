@@ -199,7 +199,7 @@ class Thinking:
         if results == len(steps):
             return
         uses = [block for block in steps[-1 - results].content if block["type"] == "tool_use"]
-        most = MESSAGE_BYTES // len(uses)
+        most = MESSAGE_BYTES // max(1, len(uses))
         for use in uses[results:]:
             context = tool_context(self._runtime, self._opened)
             block = run_tool(stable.tools, use, context, most)
