@@ -10,9 +10,8 @@ from fastapi import APIRouter, Query, Request, Response
 from functions.api import audit
 from functions.api.dashboard.cookies import SignedIn
 from functions.api.dashboard.pages import render
-from functions.api.dashboard.router import Who, to_sign_in
+from functions.api.dashboard.router import Who, may, to_sign_in
 from functions.api.problems import no_such_tenant
-from functions.api.runtime import runtime
 from manyclaw.access import Scope
 from manyclaw.audit import ACTIONS, Filter, Inbox, page
 from manyclaw.errors import Forbidden, NotFound
@@ -25,14 +24,6 @@ GROUPS = sorted({name.partition(".")[0] for name in ACTIONS})
 _Text = Annotated[str, Query(max_length=256)]
 
 
-def _may_read(who: SignedIn) -> bool:
-    """An owner whom Telegram vouches for, the operator, or a token with the scope for it."""
-    session = who.session
-    if session.telegram_user is not None or session.tenant is None:
-        return True
-    return Scope.AUDIT_READ in runtime().gate.scopes_of(session.token_sha256)
-
-
 @router.get("/t/{tenant}/audit")
 def tenant_audit(
     request: Request, tenant: str, who: Who, about: _Text = "", day: _Text = "", cursor: _Text = ""
@@ -42,7 +33,7 @@ def tenant_audit(
         return to_sign_in(request)
     if not who.session.may_see(tenant):
         raise no_such_tenant(tenant)
-    if not _may_read(who):
+    if not may(who, Scope.AUDIT_READ):
         raise Forbidden("This session may not read the audit log: its token lacks the scope audit:read.")
     log = audit.log_for(who.session.tenant, tenant)
     return _page(request, who, log, f"/dashboard/t/{tenant}", tenant, (about, day, cursor))

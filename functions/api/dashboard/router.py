@@ -46,6 +46,14 @@ def go(path: str) -> Response:
     return RedirectResponse(path, 303)
 
 
+def may(who: SignedIn, scope: Scope) -> bool:
+    """An owner whom Telegram vouches for, the operator, or a token with the scope for it."""
+    session = who.session
+    if session.telegram_user is not None or session.tenant is None:
+        return True
+    return scope in runtime().gate.scopes_of(session.token_sha256)
+
+
 def to_sign_in(request: Request) -> Response:
     """Where to sign in; within Telegram's frame that is the bot's menu."""
     if request.headers.get("sec-fetch-dest") == "iframe":

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from functions.api.dashboard.cookies import SignedIn, check_csrf
 from functions.api.dashboard.pages import render
-from functions.api.dashboard.router import Form, Who, go, to_sign_in
+from functions.api.dashboard.router import Form, Who, go, may, to_sign_in
 from functions.api.problems import no_such_tenant
 from functions.api.runtime import runtime
 from functions.api.schedules import book_of, job_answers
@@ -24,14 +24,6 @@ def _tenant(who: SignedIn, tenant: str) -> Tenant:
     if not who.session.may_see(tenant):
         raise no_such_tenant(tenant)
     return tenant_row(tenant)
-
-
-def _may_switch(who: SignedIn) -> bool:
-    """An owner whom Telegram vouches for, the operator, or a token with the scope for it."""
-    session = who.session
-    if session.telegram_user is not None or session.tenant is None:
-        return True
-    return Scope.CRON_WRITE in runtime().gate.scopes_of(session.token_sha256)
 
 
 @router.get("")
@@ -53,7 +45,7 @@ def change(request: Request, tenant: str, job: str, who: Who, fields: Form) -> R
         return to_sign_in(request)
     row = _tenant(who, tenant)
     check_csrf(who, fields)
-    if not _may_switch(who):
+    if not may(who, Scope.CRON_WRITE):
         raise Forbidden("This session may look at schedules, not change them: its token lacks the scope cron:write.")
     book, wish = book_of(row.tenant), fields.get("do", "")
     found = book.get(job)
